@@ -1,0 +1,54 @@
+"""Every value that goes into the engine or comes out of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Value = float | str
+Verdict = bool | None
+"""True, false or unknown (None)."""
+
+TICK = 1e-6
+"""The smallest step of time, in seconds: a deadline fires just after its instant, never at it."""
+
+OPENED, NEWS, CLEARED, LOST_SIGHT = "opened", "news", "cleared", "lost_sight"
+
+
+class Reading(NamedTuple):
+    """One value of one signal of one device.
+
+    `at` is the event time (Unix seconds), `holds` how long the value may be taken as current (seconds,
+    infinite for what speaks only on change), `retained` that the broker kept it: a state, never an edge.
+    """
+
+    device: str
+    kind: str
+    signal: str
+    part: str
+    value: Value
+    at: float
+    holds: float = float("inf")
+    retained: bool = False
+
+
+class Change(NamedTuple):
+    """What the engine says about one watch.
+
+    `number` counts the engine's changes from 1 without a gap: whoever applies them can tell what was
+    already applied. `at` is event time, `noticed` the arrival clock; both Unix seconds. `reason` says why
+    in one step, `evidence` where each clause of the rule stood.
+    """
+
+    number: int
+    kind: str
+    rule: str
+    revision: str
+    device: str
+    device_kind: str
+    part: str
+    failure_mode: str
+    since: float
+    at: float
+    noticed: float
+    reason: dict[str, Any]
+    evidence: tuple[dict[str, Any], ...]
