@@ -1,0 +1,262 @@
+"""Files become a plan: site.yaml, sensors/ and rules/ are read, checked as a whole, and built or refused.
+
+Nothing running is touched here: whoever reloads builds first and swaps after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from pydantic import Field
+
+import foretell
+from foretell.authored.document import TEXT_MAX_BYTES, read
+from foretell.authored.problems import Problem, did_you_mean
+from foretell.authored.validate import Duration, Strict, Text, check
+from foretell.engine.rule import Rule, Rulebook
+from foretell.engine.rulebook import read_rule
+from foretell.intake.examples import example_problems
+from foretell.intake.fold import Plan
+from foretell.intake.mqtt import BrokerSettings
+from foretell.intake.profiles import Profile, Profiles, read_profile
+from foretell.site.kinds import Kind, read_kind
+
+FILES_MAX = 2_000
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class BrokerModel(Strict):
+    """The MQTT broker. `protocol: auto` speaks MQTT 5 and falls back to 3.1.1."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "foretell"
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive: Duration = 25.0
+    username: str | None = None
+    password_file: str | None = None
+    tls: bool = False
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class WebModel(Strict):
+    """The page, the API and /metrics. Bound to loopback."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: Port = 8480
+
+
+class JournalModel(Strict):
+    """How long arrivals are kept, and for how long at most they are gathered into one commit."""
+
+    keep: Duration = 7 * 86400.0
+    commit_within: Duration = 0.05
+
+
+class DeviceModel(Strict):
+    """A device of the site. One that is listed and never speaks is silent."""
+
+    kind: str
+    title: Text | None = None
+    place: Text | None = None
+
+
+class SiteModel(Strict):
+    """site.yaml: one site, its broker, its store, its devices."""
+
+    site: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+    title: Text | None = None
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    broker: BrokerModel = BrokerModel()
+    store: str
+    web: WebModel = WebModel()
+    journal: JournalModel = JournalModel()
+    sensors: list[str] = Field(default=[], description="folders of kinds and profiles; the shipped ones if empty")
+    rules: list[str] = Field(default=[], description="folders of rules; the shipped ones if empty")
+    devices: dict[str, DeviceModel] = Field(default={}, max_length=5000)
+
+
+class Settings(NamedTuple):
+    """site.yaml, read, with its paths resolved against the folder it stands in."""
+
+    model: SiteModel
+    file: Path
+    store: Path
+    sensors: tuple[Path, ...]
+    rules: tuple[Path, ...]
+    broker: BrokerSettings
+
+
+class Source(NamedTuple):
+    """One file of a plan: its path below sensors/ or rules/, its text, and where a person finds it."""
+
+    key: str
+    text: str
+    label: str
+
+
+class Bundle(NamedTuple):
+    """All the texts that a plan is built from; its identity is theirs."""
+
+    sources: tuple[Source, ...]
+    devices: tuple[tuple[str, str], ...]
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(self.pack()).hexdigest()[:16]
+
+    def pack(self) -> bytes:
+        """The texts as bytes, for keeping beside the journal."""
+        return msgspec.json.encode([[[s.key, s.text] for s in self.sources], self.devices])
+
+    @classmethod
+    def unpack(cls, body: bytes) -> Bundle:
+        texts, devices = msgspec.json.decode(body, type=tuple[list[tuple[str, str]], list[tuple[str, str]]])
+        return cls(tuple(Source(key, text, key) for key, text in texts), tuple(devices))
+
+
+def shipped(folder: str) -> Path:
+    """The folder `rules` or `sensors` that comes with foretell: inside the package, or beside a checkout."""
+    package = Path(foretell.__file__).parent
+    inside = package / "shipped" / folder
+    return inside if inside.is_dir() else package.parents[1] / folder
+
+
+def read_settings(path: Path) -> tuple[Settings | None, list[Problem]]:
+    """site.yaml with everything that is wrong with it."""
+    text, problems = _text(path, str(path))
+    if problems:
+        return None, problems
+    document, problems = read(text, str(path))
+    if problems:
+        return None, problems
+    model, problems = check(document, SiteModel)
+    if model is None:
+        return None, problems
+    base = path.resolve().parent
+    broker = _broker(model.broker, base)
+    for name in ("password_file", "ca_file", "cert_file", "key_file"):
+        file: Path | None = getattr(broker, name)
+        if file is not None and not file.is_file():
+            problems.append(document.problem_at(("broker", name), f"there is no file {file}"))
+    sensors = tuple(base / folder for folder in model.sensors) or (shipped("sensors"),)
+    rules = tuple(base / folder for folder in model.rules) or (shipped("rules"),)
+    for key, folders in (("sensors", sensors), ("rules", rules)):
+        problems += [document.problem_at((key,), f"there is no folder {f}") for f in folders if not f.is_dir()]
+    settings = Settings(model, path, base / model.store, sensors, rules, broker)
+    return (None if problems else settings), problems
+
+
+def _broker(model: BrokerModel, base: Path) -> BrokerSettings:
+    def file(name: str | None) -> Path | None:
+        return None if name is None else base / name
+
+    password = file(model.password_file)
+    credential = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / "mqtt-password"
+    if password is None and model.username is not None and credential.is_file():
+        password = credential
+    return BrokerSettings(
+        model.host, model.port, model.client_id, model.protocol, int(model.keepalive), model.username, password,
+        file(model.ca_file), file(model.cert_file), file(model.key_file), model.tls,
+    )  # fmt: skip
+
+
+def _text(path: Path, label: str) -> tuple[str, list[Problem]]:
+    try:
+        if path.stat().st_size > TEXT_MAX_BYTES:
+            return "", [Problem(label, 1, 1, "", f"file is larger than {TEXT_MAX_BYTES // 1024} KiB")]
+        return path.read_text(encoding="utf-8"), []
+    except UnicodeDecodeError as error:
+        return "", [Problem(label, 1, 1, "", f"not UTF-8 text (byte {error.start})", "save it as UTF-8")]
+    except OSError as error:
+        return "", [Problem(label, 1, 1, "", f"cannot be read: {error.strerror}")]
+
+
+def gather(
+    sensors: Sequence[Path], rules: Sequence[Path], devices: tuple[tuple[str, str], ...] = ()
+) -> tuple[Bundle, list[Problem]]:
+    """Read the files of a plan. A file of a later folder replaces the same file of an earlier one."""
+    sources: dict[str, Source] = {}
+    problems: list[Problem] = []
+    for room, folders in (("sensors", sensors), ("rules", rules)):
+        for folder in folders:
+            for path in sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file()):
+                key = f"{room}/{path.relative_to(folder).with_suffix('.yaml').as_posix()}"
+                text, wrong = _text(path, _label(path))
+                problems += wrong
+                if not wrong:
+                    sources[key] = Source(key, text, _label(path))
+                if len(sources) > FILES_MAX:
+                    return Bundle((), ()), [Problem(_label(folder), 1, 1, "", f"more than {FILES_MAX} files")]
+    return Bundle(tuple(sources[key] for key in sorted(sources)), devices), problems
+
+
+def _label(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def devices_of(model: SiteModel) -> tuple[tuple[str, str], ...]:
+    """The (device, kind) pairs that the site lists."""
+    return tuple(sorted((name, device.kind) for name, device in model.devices.items()))
+
+
+def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
+    """The plan of a bundle, or everything that is wrong with it."""
+    kinds, problems = _kinds(bundle)
+    broken = {source.key.split("/")[1] for source in bundle.sources if _is_kind(source)} - set(kinds)
+    profiles: list[Profile] = []
+    rules: list[Rule] = []
+    for source in bundle.sources:
+        room, _, name = source.key.removesuffix(".yaml").partition("/")
+        if _is_kind(source) or name.split("/")[0] in broken:
+            continue
+        if room == "sensors":
+            profile, wrong = read_profile(name, source.text, source.label, kinds)
+            if profile is not None:
+                wrong = _example_problems(profile, source, kinds)
+                profiles.append(profile)
+        else:
+            rule, wrong = read_rule(name, source.text, source.label, kinds)
+            rules += [rule] if rule is not None else []
+        problems += wrong
+    problems += [
+        Problem("site.yaml", 1, 1, f"devices.{device}", f"unknown kind '{kind}'", did_you_mean(kind, kinds))
+        for device, kind in bundle.devices
+        if kind not in kinds
+    ]
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), bundle.devices), problems
+
+
+def _is_kind(source: Source) -> bool:
+    return source.key.startswith("sensors/") and source.key.endswith("/kind.yaml")
+
+
+def _kinds(bundle: Bundle) -> tuple[dict[str, Kind], list[Problem]]:
+    kinds: dict[str, Kind] = {}
+    problems: list[Problem] = []
+    for source in filter(_is_kind, bundle.sources):
+        kind, wrong = read_kind(source.key.split("/")[1], source.text, source.label)
+        problems += wrong
+        if kind is not None:
+            kinds[kind.name] = kind
+    return kinds, problems
+
+
+def _example_problems(profile: Profile, source: Source, kinds: dict[str, Kind]) -> list[Problem]:
+    document, _ = read(source.text, source.label)
+    return [
+        document.problem_at(("examples", index), message)
+        for index, message in example_problems(profile, kinds[profile.kind])
+    ]

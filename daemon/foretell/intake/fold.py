@@ -1,0 +1,138 @@
+"""Journal entries into the engine, one by one: the same fold live, after a restart and on history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from foretell.engine.engine import Engine
+from foretell.engine.facts import Change
+from foretell.engine.rule import Rulebook
+from foretell.intake.decode import Reject, decode
+from foretell.intake.journal import CLOCK_STEP, LINK, OWN, PLAN, REPAIR, RETAINED, STARTED, TICK_OF_CLOCK, Entry
+from foretell.intake.profiles import Profiles
+
+
+class Plan(NamedTuple):
+    """What the river is built from: how to read devices, what to hold against them, who is expected."""
+
+    id: str
+    profiles: Profiles
+    rulebook: Rulebook
+    devices: tuple[tuple[str, str], ...]
+
+
+class Repair(msgspec.Struct):
+    """A person's act: this failure mode of the device was repaired. `act` numbers acts, so none counts twice."""
+
+    act: int
+    device: str
+    part: str
+    failure_mode: str
+
+
+class Outcome(NamedTuple):
+    """What came of some entries."""
+
+    changes: list[Change]
+    rejects: list[tuple[Entry, Reject]]
+
+
+class Fold:
+    """An engine with the plan it runs on, fed with journal entries. Knows no file and no clock."""
+
+    def __init__(self, plan: Plan, find_plan: Callable[[str], Plan], engine: Engine | None = None) -> None:
+        self.plan, self.find_plan = plan, find_plan
+        self.engine = engine or Engine(plan.rulebook)
+        self.position = 0
+        self.arrived = 0.0
+        self.acts_through = 0
+        self.counters: dict[str, int] = {"messages": 0, "readings": 0}
+        self.rejected: dict[str, int] = {}
+
+    def take(self, entries: Iterable[Entry]) -> Outcome:
+        """Fold entries in; they must come in order, each once."""
+        changes: list[Change] = []
+        rejects: list[tuple[Entry, Reject]] = []
+        for entry in entries:
+            if entry.topic.startswith(OWN):
+                changes += self._own(entry)
+            else:
+                changes += self._message(entry, rejects)
+            self.position, self.arrived = entry.position, entry.arrived
+        return Outcome(changes, rejects)
+
+    def _message(self, entry: Entry, rejects: list[tuple[Entry, Reject]]) -> list[Change]:
+        self.counters["messages"] += 1
+        routes = self.plan.profiles.routes(entry.topic)
+        if not routes:
+            self._reject(entry, Reject("unknown_topic", "no profile speaks on this topic"), rejects)
+            return []
+        retained = bool(entry.flags & RETAINED)
+        changes: list[Change] = []
+        for route in routes:
+            decoded = decode(route, entry.payload, entry.arrived, retained)
+            for reject in decoded.rejects:
+                self._reject(entry, reject, rejects)
+            self.counters["readings"] += len(decoded.readings)
+            changes += self.engine.receive(decoded.readings, entry.arrived)
+        return changes
+
+    def _reject(self, entry: Entry, reject: Reject, rejects: list[tuple[Entry, Reject]]) -> None:
+        self.rejected[reject.reason] = self.rejected.get(reject.reason, 0) + 1
+        rejects.append((entry, reject))
+
+    def _own(self, entry: Entry) -> list[Change]:
+        engine, now = self.engine, entry.arrived
+        if entry.topic == TICK_OF_CLOCK:
+            return engine.advance(now)
+        if entry.topic == LINK:
+            return engine.link(entry.payload == b"up", now)
+        if entry.topic == STARTED:
+            # Nobody listened between the last entry and this one: the clock stood still from there on.
+            return engine.link(False, self.arrived or now)
+        if entry.topic == CLOCK_STEP:
+            engine.step_clock(float(entry.payload))
+            return []
+        if entry.topic == REPAIR:
+            return self._repair(msgspec.json.decode(entry.payload, type=Repair), now)
+        if entry.topic == PLAN:
+            return self._adopt(entry.payload.decode(), now)
+        return []
+
+    def _repair(self, act: Repair, now: float) -> list[Change]:
+        if act.act <= self.acts_through:
+            return []
+        self.acts_through = act.act
+        return self.engine.repair(act.device, act.part, act.failure_mode, now)
+
+    def _adopt(self, plan_id: str, now: float) -> list[Change]:
+        if plan_id != self.plan.id:
+            self.plan = self.find_plan(plan_id)
+        changes = self.engine.adopt(self.plan.rulebook, now)
+        self.engine.expect(self.plan.devices, now)
+        return changes
+
+    # -- the cache of all this ----------------------------------------------------------------------
+
+    def snapshot(self) -> bytes:
+        """All that is remembered, with the journal position it stands for."""
+        return msgspec.msgpack.encode(
+            [self.plan.id, self.position, self.arrived, self.acts_through, self.counters, self.rejected,
+             self.engine.snapshot()]
+        )  # fmt: skip
+
+    @classmethod
+    def restore(cls, body: bytes, find_plan: Callable[[str], Plan]) -> Fold:
+        """The fold as it was. Raises ValueError if the snapshot is of another version or broken."""
+        try:
+            plan_id, position, arrived, acts, counters, rejected, engine = msgspec.msgpack.decode(body)
+        except (msgspec.DecodeError, ValueError, TypeError) as error:
+            raise ValueError(f"the snapshot cannot be read: {error}") from error
+        plan = find_plan(plan_id)
+        fold = cls(plan, find_plan, Engine.restore(plan.rulebook, engine))
+        fold.position, fold.arrived, fold.acts_through = position, arrived, acts
+        fold.counters, fold.rejected = counters, rejected
+        return fold

@@ -1,0 +1,210 @@
+"""The journal: everything that arrived, in order, durable before it is acknowledged.
+
+One SQLite file of its own (WAL, synchronous FULL, one commit per batch). People's acts and what happened
+to ourselves (connected, lost, woken) stand in it as entries too, on topics that no broker can deliver.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+RETAINED, DUPLICATE = 1, 2
+OWN = "$foretell/"
+"""Entries that we wrote ourselves; a message on such a topic is refused at the door."""
+
+STARTED, LINK, TICK_OF_CLOCK, CLOCK_STEP, REPAIR, PLAN = (
+    f"{OWN}{name}" for name in ("started", "link", "tick", "clock", "repair", "plan")
+)
+REDELIVERY_WINDOW = 4_000
+"""Entries among which a redelivered message is looked for: more than any broker keeps in flight."""
+
+REJECTS_KEPT = 1_000
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    position INTEGER PRIMARY KEY, arrived REAL NOT NULL, topic TEXT NOT NULL, payload BLOB NOT NULL,
+    flags INTEGER NOT NULL, mid INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS plan (id TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS reject (
+    position INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, arrived REAL NOT NULL,
+    topic TEXT NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (position, reason, detail)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS filter (topic TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Entry(NamedTuple):
+    """One line of the journal. `arrived` is Unix seconds; `mid` the broker's packet id, 0 for our own."""
+
+    position: int
+    arrived: float
+    topic: str
+    payload: bytes
+    flags: int = 0
+    mid: int = 0
+
+
+class RejectRow(NamedTuple):
+    """A message, or a part of one, that could not be used, kept for inspection."""
+
+    position: int
+    reason: str
+    detail: str
+    arrived: float
+    topic: str
+    payload: bytes
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message says why and what to do."""
+
+
+class Journal:
+    """Append, replay and prune. Every method blocks; the daemon calls them from one thread of its own."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        try:
+            mode = "ro" if read_only else "rwc"
+            self._db = sqlite3.connect(
+                f"file:{path}?mode={mode}", uri=True, check_same_thread=False, isolation_level=None, timeout=5.0
+            )
+            if not read_only:
+                self._prepare()
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot open the journal {path}: {error}") from error
+        last = self._db.execute("SELECT max(position) FROM entry").fetchone()[0]
+        self.last_position = int(last or 0)
+        self._recent: deque[tuple[int, str, bytes]] = deque(maxlen=REDELIVERY_WINDOW)
+        self._recent_set: dict[tuple[int, str, bytes], int] = {}
+        for mid, topic, payload in self._db.execute(
+            "SELECT mid, topic, payload FROM entry WHERE position > ? AND mid > 0 ORDER BY position",
+            (self.last_position - REDELIVERY_WINDOW,),
+        ):
+            self._remember((mid, topic, payload))
+
+    def _prepare(self) -> None:
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise JournalError(f"the journal {self.path} was written by a newer foretell; install that version")
+        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write entries, numbered by the caller from `last_position` on, in one durable commit."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT INTO entry VALUES (?,?,?,?,?,?)", entries)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def is_redelivered(self, mid: int, topic: str, payload: bytes) -> bool:
+        """Whether a message that the broker marked as sent before is in the journal already.
+
+        A redelivery carries the packet id of the first attempt (MQTT 5, 4.4), so id, topic and payload
+        together tell it from a new message that says the same.
+        """
+        return (mid, topic, payload) in self._recent_set
+
+    def numbered(self, arrived: float, topic: str, payload: bytes, flags: int = 0, mid: int = 0) -> Entry:
+        """The next entry of the journal; it must be appended, in this order."""
+        self.last_position += 1
+        if mid:
+            self._remember((mid, topic, payload))
+        return Entry(self.last_position, arrived, topic, payload, flags, mid)
+
+    def _remember(self, key: tuple[int, str, bytes]) -> None:
+        if len(self._recent) == REDELIVERY_WINDOW:
+            old = self._recent[0]
+            left = self._recent_set[old] - 1
+            if left:
+                self._recent_set[old] = left
+            else:
+                del self._recent_set[old]
+        self._recent.append(key)
+        self._recent_set[key] = self._recent_set.get(key, 0) + 1
+
+    def keep_rejects(self, rows: Iterable[RejectRow]) -> None:
+        """Keep what was rejected, the newest thousand; writing the same again changes nothing."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO reject VALUES (?,?,?,?,?,?)", rows)
+            self._db.execute(
+                "DELETE FROM reject WHERE position <= (SELECT position FROM reject ORDER BY position DESC LIMIT 1 OFFSET ?)",
+                (REJECTS_KEPT,),
+            )
+
+    def keep_plan(self, plan_id: str, body: bytes) -> None:
+        """Keep the files that a plan was built from, so that history is replayed with the rules of its day."""
+        with self._db:
+            self._db.execute("INSERT OR IGNORE INTO plan VALUES (?,?)", (plan_id, zlib.compress(body)))
+
+    def swap_filters(self, filters: Sequence[str]) -> None:
+        """Remember what the broker's session is subscribed to."""
+        with self._db:
+            self._db.execute("DELETE FROM filter")
+            self._db.executemany("INSERT INTO filter VALUES (?)", [(topic,) for topic in filters])
+
+    def prune(self, before: float, through: int, at_most: int = 5_000) -> int:
+        """Forget entries that arrived before `before` and lie within `through`; how many went."""
+        cursor = self._db.execute(
+            "DELETE FROM entry WHERE position IN "
+            "(SELECT position FROM entry WHERE position <= ? AND arrived < ? ORDER BY position LIMIT ?)",
+            (through, before, at_most),
+        )
+        return cursor.rowcount
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def after(self, position: int) -> Iterator[Entry]:
+        """The entries behind `position`, in order."""
+        for row in self._db.execute("SELECT * FROM entry WHERE position > ? ORDER BY position", (position,)):
+            yield Entry(*row)
+
+    def first_position(self) -> int:
+        first = self._db.execute("SELECT min(position) FROM entry").fetchone()[0]
+        return int(first or 0)
+
+    def plan(self, plan_id: str) -> bytes:
+        """The kept files of a plan. Raises JournalError if they are not here."""
+        row = self._db.execute("SELECT body FROM plan WHERE id = ?", (plan_id,)).fetchone()
+        if row is None:
+            raise JournalError(f"the journal {self.path} does not have the rules of {plan_id}")
+        return zlib.decompress(row[0])
+
+    def rejects(self, limit: int) -> list[RejectRow]:
+        """What was rejected, newest first."""
+        rows = self._db.execute("SELECT * FROM reject ORDER BY position DESC LIMIT ?", (limit,))
+        return [RejectRow(*row) for row in rows]
+
+    def filters(self) -> list[str]:
+        return [row[0] for row in self._db.execute("SELECT topic FROM filter")]
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def write_durably(path: Path, body: bytes) -> None:
+    """Replace a file so that a power cut leaves the old one or the new one, whole."""
+    fresh = path.with_suffix(".new")
+    with open(fresh, "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
