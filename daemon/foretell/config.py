@@ -236,7 +236,7 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     ]
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), bundle.devices), problems
+    return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), kinds, bundle.devices), problems
 
 
 def _is_kind(source: Source) -> bool:

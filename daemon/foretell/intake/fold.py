@@ -13,6 +13,7 @@ from foretell.engine.rule import Rulebook
 from foretell.intake.decode import Reject, decode
 from foretell.intake.journal import CLOCK_STEP, LINK, OWN, PLAN, REPAIR, RETAINED, STARTED, TICK_OF_CLOCK, Entry
 from foretell.intake.profiles import Profiles
+from foretell.site.kinds import Kind
 
 
 class Plan(NamedTuple):
@@ -21,6 +22,7 @@ class Plan(NamedTuple):
     id: str
     profiles: Profiles
     rulebook: Rulebook
+    kinds: dict[str, Kind]
     devices: tuple[tuple[str, str], ...]
 
 

@@ -1,0 +1,70 @@
+"""What the web room may ask of the daemon."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from foretell.authored.validate import Text
+
+
+class Status(NamedTuple):
+    """The daemon at a glance. Times are Unix seconds on the daemon's clock."""
+
+    site: str
+    title: Text | None
+    language: str
+    version: str
+    now: float
+    own_clock: bool
+    """False in a replay or a demo: the time shown is that of the recording."""
+    ready: bool
+    not_ready: tuple[str, ...]
+    connected: bool
+    last_message_at: float | None
+    devices: int
+    offline_devices: int
+    rules: int
+    watches: int
+    open_watches: int
+    problems: tuple[str, ...]
+    """What is wrong with the files since the last reload; the old ones are still in force."""
+
+
+class Counters(NamedTuple):
+    """What the rooms counted since the start, for /metrics."""
+
+    messages: int
+    readings: int
+    rejected: dict[str, int]
+    redelivered: int
+    changes: dict[str, int]
+    engine: dict[str, int]
+    connections: int
+    sessions_lost: int
+    inbox: int
+    journal_position: int
+    journal_bytes: int
+    reload_ok: bool
+    reload_ok_at: float
+    last_seen: dict[str, tuple[str, float]]
+    """Device: (kind, Unix seconds at which it was last heard)."""
+
+
+class Door(Protocol):
+    """The daemon, as the web room sees it. `tickets`, `ticket`, `counts` and `leads` block on the database."""
+
+    def status(self) -> Status: ...
+
+    def counters(self) -> Counters: ...
+
+    def tickets(self, *, live_only: bool) -> list[dict[str, Any]]: ...
+
+    def ticket(self, ticket_id: int) -> dict[str, Any]: ...
+
+    def counts(self) -> dict[tuple[str, str], int]: ...
+
+    def leads(self) -> list[float]: ...
+
+    async def reload(self) -> tuple[str, ...]:
+        """Read the files anew; what is wrong with them (then the old ones stay in force)."""
+        ...
