@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Protocol
 
@@ -75,3 +76,14 @@ class TopicClock:
 def monotonic() -> float:
     """Seconds that only ever pass; for measuring, never for judging."""
     return time.monotonic()
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for so long; not at all if it is not positive."""
+    if seconds > 0:
+        time.sleep(seconds)
+
+
+def spell(instant: float) -> str:
+    """An instant as ISO 8601 in UTC, to the microsecond."""
+    return dt.datetime.fromtimestamp(instant, dt.UTC).isoformat()

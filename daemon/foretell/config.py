@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from pydantic import Field
@@ -19,12 +19,12 @@ from foretell.authored.document import TEXT_MAX_BYTES, read
 from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.validate import Duration, Strict, Text, check
 from foretell.engine.rule import Rule, Rulebook
-from foretell.engine.rulebook import read_rule
+from foretell.engine.rulebook import RuleModel, read_rule
 from foretell.intake.examples import example_problems
 from foretell.intake.fold import Plan
 from foretell.intake.mqtt import BrokerSettings
-from foretell.intake.profiles import Profile, Profiles, read_profile
-from foretell.site.kinds import Kind, read_kind
+from foretell.intake.profiles import Profile, ProfileModel, Profiles, read_profile
+from foretell.site.kinds import Kind, KindModel, read_kind
 
 FILES_MAX = 2_000
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -260,3 +260,10 @@ def _example_problems(profile: Profile, source: Source, kinds: dict[str, Kind]) 
         document.problem_at(("examples", index), message)
         for index, message in example_problems(profile, kinds[profile.kind])
     ]
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """The JSON Schemas of everything that people write, generated from the models."""
+    models = {"rule": RuleModel, "profile": ProfileModel, "kind": KindModel, "site": SiteModel}
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: dialect | model.model_json_schema(by_alias=True) for name, model in models.items()}

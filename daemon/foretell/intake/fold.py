@@ -34,6 +34,9 @@ class Repair(msgspec.Struct):
     part: str
     failure_mode: str
 
+    def pack(self) -> bytes:
+        return msgspec.json.encode(self)
+
 
 class Outcome(NamedTuple):
     """What came of some entries."""
