@@ -44,7 +44,7 @@ class Gate:
                 admitted.messages.append(event)
                 self._message(event, admitted.entries)
             if self.clock.now() > 0.0:
-                admitted.entries += [self.own(LINK, b"up" if link.up else b"down") for link in self._held]
+                admitted.entries.extend(self.own(LINK, b"up" if link.up else b"down") for link in self._held)
                 self._held = []
         return admitted
 
