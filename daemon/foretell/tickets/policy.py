@@ -58,8 +58,8 @@ def due(change: Change, desk: Desk) -> float:
 
 def reason(change: Change, desk: Desk, language: str) -> str:
     """Why, in one sentence: each clause that held, with its value and limit."""
-    if change.reason["why"] != "condition" and change.kind != "opened":
-        return _WHY.get(change.reason["why"], {}).get(language, change.reason["why"])
+    if change.reason["why"] in _WHY:
+        return _WHY[change.reason["why"]][language]
     kind = desk.kinds.get(change.device_kind)
     held = [clause for clause in change.evidence if clause["verdict"]] or list(change.evidence)
     clauses = [_clause(clause, kind, language) for clause in held]
