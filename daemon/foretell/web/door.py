@@ -51,7 +51,11 @@ class Counters(NamedTuple):
 
 
 class Door(Protocol):
-    """The daemon, as the web room sees it. `tickets`, `ticket`, `counts` and `leads` block on the database."""
+    """The daemon, as the web room sees it.
+
+    `tickets`, `ticket`, `counts` and `leads` block on the database, so they are called from a thread of
+    their own. `status` and `counters` are called from any thread: what they hand out must be copies.
+    """
 
     def status(self) -> Status: ...
 

@@ -1,0 +1,87 @@
+"""Tickets for programs: bounded lists, plain JSON, times in ISO 8601, UTC."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from foretell.tickets.lifecycle import LIVE, STATES
+from foretell.web.door import Door
+from foretell.web.when import iso
+
+LIMIT, LIMIT_MAX = 200, 1_000
+EVENTS_MAX = 500
+WANTED = ("live", "all", *STATES)
+FIELDS = (
+    "id", "device", "device_kind", "part", "failure_mode", "rule", "route", "state", "condition",
+    "opened_at", "noticed_at", "due_at", "fixed_at", "closed_at", "outcome", "texts",
+)  # fmt: skip
+EVENT_FIELDS = ("at", "kind", "who", "rule", "revision", "note", "reason", "evidence")
+
+
+class Api:
+    """Handlers of /api/v1."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def tickets(self, request: Request) -> Response:
+        """`?state=` live (default), all, or one state; `?limit=` at most 1000. Most urgent first."""
+        state = request.query_params.get("state", "live")
+        if state not in WANTED:
+            raise HTTPException(400, f"state is one of {', '.join(WANTED)}")
+        limit = _number(request.query_params.get("limit", str(LIMIT)))
+        if limit is None or not 1 <= limit <= LIMIT_MAX:
+            raise HTTPException(400, f"limit is a number from 1 to {LIMIT_MAX}")
+        rows = await run_in_threadpool(self._door.tickets, live_only=state == "live" or state in LIVE)
+        fitting = [row for row in rows if state in ("live", "all", row["state"])]
+        body = {"tickets": [_picked(row, FIELDS) for row in fitting[:limit]], "more": len(fitting) > limit}
+        return JSONResponse(body)
+
+    async def ticket(self, request: Request) -> Response:
+        """One ticket with its latest events, oldest first."""
+        row = await find_ticket(self._door, request.path_params["id"])
+        events = [_picked(event, EVENT_FIELDS) for event in row["events"][-EVENTS_MAX:]]
+        return JSONResponse(_picked(row, FIELDS) | {"events": events})
+
+
+async def find_ticket(door: Door, text: str) -> dict[str, Any]:
+    """The ticket of that number, or HTTPException 404."""
+    number = _number(text)
+    if number is not None:
+        try:
+            return await run_in_threadpool(door.ticket, number)
+        except LookupError:
+            pass
+    raise HTTPException(404, "There is no such ticket.")
+
+
+def _number(text: str) -> int | None:
+    """Short enough for the database, too."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def _picked(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    return {field: _plain(field, row[field]) for field in fields}
+
+
+def _plain(key: str, value: Any) -> Any:
+    """The value as JSON takes it. What is called a time is one."""
+    if isinstance(value, dict):
+        return {name: _plain(name, each) for name, each in value.items()}
+    if key == "recent":
+        return [[_time(at), _plain("", each)] for at, each in value]
+    if isinstance(value, list | tuple):
+        return [_plain("", each) for each in value]
+    if key in ("at", "since") or key.endswith("_at"):
+        return _time(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _time(value: Any) -> str | None:
+    return iso(value) if isinstance(value, int | float) and math.isfinite(value) else None
