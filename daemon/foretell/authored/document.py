@@ -12,7 +12,16 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from foretell.authored.problems import Problem
 
@@ -23,7 +32,6 @@ NODES_MAX = 20_000
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
-_PLAIN_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 Path = tuple[str | int, ...]
 
@@ -52,9 +60,9 @@ class Document:
 
 
 class _Refused(Exception):
-    def __init__(self, node: Node, message: str) -> None:
+    def __init__(self, event: Event, message: str) -> None:
         super().__init__(message)
-        self.line, self.column = node.start_mark.line + 1, node.start_mark.column + 1
+        self.line, self.column = event.start_mark.line + 1, event.start_mark.column + 1
 
 
 def read(text: str, file: str) -> tuple[Document, list[Problem]]:
@@ -63,72 +71,103 @@ def read(text: str, file: str) -> tuple[Document, list[Problem]]:
     if len(text.encode(errors="replace")) > TEXT_MAX_BYTES:
         return document, [Problem(file, 1, 1, "", f"file is larger than {TEXT_MAX_BYTES // 1024} KiB")]
     try:
-        root = YAML(typ="rt", pure=True).compose(text)
-        document.value = None if root is None else _Reader(document).plain(root, ())
+        found = _Reader(document, text).whole()
     except _Refused as refused:
         return document, [Problem(file, refused.line, refused.column, "", str(refused))]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return document, [Problem(file, line, column, "", f"not YAML: {error.problem or error.context}")]
+        return document, [Problem(file, line, column, "", f"not YAML: {_plainly(error)}")]
     except (YAMLError, ValueError) as error:
         return document, [Problem(file, 1, 1, "", f"not YAML: {str(error).splitlines()[0]}")]
-    except RecursionError:
-        return document, [Problem(file, 1, 1, "", f"nested deeper than {DEPTH_MAX} levels")]
-    if root is None:
-        return document, [Problem(file, 1, 1, "", "file is empty")]
-    return document, []
+    return document, [] if found else [Problem(file, 1, 1, "", "file is empty")]
+
+
+def _plainly(error: MarkedYAMLError) -> str:
+    """The parser's complaint, in words for someone who does not know its insides."""
+    said = str(error.problem or error.context)
+    if "'\\t'" in said:
+        return "a tab cannot indent: use spaces"
+    return said.removeprefix("but ")
 
 
 class _Reader:
-    def __init__(self, document: Document) -> None:
+    """Follows the parser event by event, so that hostile text is refused before it is read to its end."""
+
+    def __init__(self, document: Document, text: str) -> None:
         self.document = document
-        self.seen: set[int] = set()
+        self.events = iter(YAML(typ="safe", pure=True).parse(text))
+        self.count = 0
 
-    def plain(self, node: Node, path: Path) -> Any:
-        if id(node) in self.seen or getattr(node, "anchor", None):
-            raise _Refused(node, "anchors and aliases (& and *) are not accepted: write the value out")
-        self.seen.add(id(node))
+    def whole(self) -> bool:
+        """Read the one document of the file; False when there is none."""
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                break
+        else:
+            return False
+        self.document.value = self.plain(next(self.events), ())
+        for event in self.events:
+            if isinstance(event, DocumentStartEvent):
+                raise _Refused(event, "a second document (---): one file holds one document")
+        return True
+
+    def plain(self, event: Event, path: Path) -> Any:
+        self.count += 1
+        _refuse_shorthand(event)
         if len(path) > DEPTH_MAX:
-            raise _Refused(node, f"nested deeper than {DEPTH_MAX} levels")
-        if len(self.seen) > NODES_MAX:
-            raise _Refused(node, f"more than {NODES_MAX} values in one file")
-        self.document.mark(path, node.start_mark.line, node.start_mark.column)
-        if isinstance(node, MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
-        return self._scalar(node)
+            raise _Refused(event, f"nested deeper than {DEPTH_MAX} levels")
+        if self.count > NODES_MAX:
+            raise _Refused(event, f"more than {NODES_MAX} values in one file")
+        self.document.mark(path, event.start_mark.line, event.start_mark.column)
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(path)
+        if isinstance(event, SequenceStartEvent):
+            return self._sequence(path)
+        return _scalar(event)
 
-    def _mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode):
-                raise _Refused(key_node, "a key must be a word")
-            key = str(key_node.value)
-            if key == "<<":
-                raise _Refused(key_node, "merge keys (<<) are not accepted: write the values out")
-            if key in result:
-                raise _Refused(key_node, f"the key '{key}' is given twice")
-            result[key] = self.plain(value_node, (*path, key))
-            # A problem with a key points at the key, not at what stands behind it.
-            self.document.mark((*path, key), key_node.start_mark.line, key_node.start_mark.column)
+    def _sequence(self, path: Path) -> list[Any]:
+        result: list[Any] = []
+        while not isinstance(event := next(self.events), SequenceEndEvent):
+            result.append(self.plain(event, (*path, len(result))))
         return result
 
-    def _scalar(self, node: ScalarNode) -> Any:
-        tag = str(getattr(node, "tag", "") or "")
-        text = str(node.value)
-        if node.style is not None:  # quoted or block text stays text
-            return text
-        if tag.startswith("!") or (tag not in _PLAIN_TAGS and not tag.startswith("tag:yaml.org,2002:")):
-            raise _Refused(node, "tags (!) are not accepted")
-        if text in _WORDS:
-            return _WORDS[text]
-        if _INT.match(text) and len(text) < 20:
-            return int(text)
-        if _FLOAT.match(text):
-            number = float(text)
-            if not math.isfinite(number):
-                raise _Refused(node, "a number must be finite")
-            return number
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), MappingEndEvent):
+            _refuse_shorthand(event)
+            if not isinstance(event, ScalarEvent):
+                raise _Refused(event, "a key must be a word")
+            key = str(event.value)
+            if key == "<<":
+                raise _Refused(event, "merge keys (<<) are not accepted: write the values out")
+            if key in result:
+                raise _Refused(event, f"the key '{key}' is given twice")
+            result[key] = None
+            result[key] = self.plain(next(self.events), (*path, key))
+            # A problem with a key points at the key, not at what stands behind it.
+            self.document.mark((*path, key), event.start_mark.line, event.start_mark.column)
+        return result
+
+
+def _scalar(event: Event) -> Any:
+    text = str(getattr(event, "value", ""))
+    if getattr(event, "style", None) is not None:  # quoted or block text stays text
         return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.match(text) and len(text) < 20:
+        return int(text)
+    if _FLOAT.match(text):
+        number = float(text)
+        if not math.isfinite(number):
+            raise _Refused(event, "a number must be finite")
+        return number
+    return text
+
+
+def _refuse_shorthand(event: Event) -> None:
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        raise _Refused(event, "anchors and aliases (& and *) are not accepted: write the value out")
+    if getattr(event, "tag", None):
+        raise _Refused(event, "tags (!) are not accepted")

@@ -9,17 +9,22 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pint
 
 from foretell.authored.problems import did_you_mean
 
-_QUANTITY = re.compile(r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(?P<unit>\S.*)?\Z")
+_NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
+_QUANTITY = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>\S.*)?\Z")
 _UNIT = re.compile(r"[A-Za-zµμ°℃Ω%][A-Za-zµμ°℃Ω%0-9_]*(?:(?:/|\*|\^|\*\*)[A-Za-z0-9µμ°Ω_]+){0,3}\Z")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_COMMON = ("s", "ms", "min", "h", "d", "m", "mm", "cm", "m/s", "m/s^2", "mm/s", "A", "mA", "V", "W", "kW", "kWh",
-           "Hz", "degC", "K", "percent", "%", "bar", "Pa", "kPa", "lux", "count", "mg")  # fmt: skip
+_COMMON = (
+    "s", "ms", "min", "h", "d", "m", "mm", "cm", "m/s", "m/s^2", "mm/s", "A", "mA", "V", "W", "kW", "kWh",
+    "Hz", "degC", "K", "percent", "%", "bar", "Pa", "kPa", "lux", "count", "mg",
+)  # fmt: skip
+_DURATION_FORM = "write a number and a unit, such as '10 min', '2 h', '14 d'"
 
 
 class QuantityError(ValueError):
@@ -28,7 +33,7 @@ class QuantityError(ValueError):
 
 @functools.cache
 def _registry() -> Any:
-    registry = pint.UnitRegistry(cache_folder=None, autoconvert_offset_to_baseunit=True)
+    registry: Any = pint.UnitRegistry(cache_folder=None, autoconvert_offset_to_baseunit=True)
     registry.default_preprocessors = []
     return registry
 
@@ -44,21 +49,27 @@ def parse_unit(text: str) -> Any:
     try:
         return _registry().parse_units(name)
     except Exception as error:
-        raise QuantityError(f"'{text}' is not a known unit {did_you_mean(text, _COMMON)}".strip()) from error
+        raise QuantityError(_hinted(f"'{text}' is not a known unit", text, _COMMON)) from error
+
+
+def _hinted(message: str, word: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(word, known)
+    return f"{message}; {hint}" if hint else message
 
 
 def duration(value: object) -> float:
     """Seconds of a duration such as "90 s", "2 h" or "14 d". Raises QuantityError."""
     match = _QUANTITY.match(value) if isinstance(value, str) else None
     if match is None or not match["unit"]:
-        raise QuantityError(f"'{value}' is not a duration: write a number and a unit, such as '10 min', '2 h', '14 d'")
-    factor = _DURATION_UNITS.get(match["unit"].strip())
+        raise QuantityError(f"{_shown(value)} is not a duration: {_DURATION_FORM}")
+    unit = match["unit"].strip()
+    factor = _DURATION_UNITS.get(unit)
     if factor is None:
-        hint = did_you_mean(match["unit"].strip(), _DURATION_UNITS)
-        raise QuantityError(f"'{match['unit'].strip()}' is no unit of time here: use ms, s, min, h, d or w {hint}".strip())
+        message = f"'{unit}' is no unit of time here: use ms, s, min, h, d or w"
+        raise QuantityError(_hinted(message, unit, _DURATION_UNITS))
     seconds = float(match["number"]) * factor
     if not (0 < seconds <= 3660 * 86400):
-        raise QuantityError(f"'{value}' must be longer than nothing and at most ten years")
+        raise QuantityError(f"'{value}': a duration must be longer than nothing and at most ten years")
     return seconds
 
 
@@ -69,13 +80,14 @@ def convert(value: object, unit: str, *, difference: bool = False) -> float:
     distance on the scale (a rise of 5 degC is 5 K, not 278 K). Raises QuantityError.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise QuantityError(f"'{value}' is not a quantity")
+        raise QuantityError(f"{_shown(value)} is not a quantity: write a number and a unit, such as '0.4 s'")
     number, text = _split(value)
     have, want = parse_unit(text), parse_unit(unit)
     if not text and not want.dimensionless:
         raise QuantityError(f"'{value}' needs a unit: this signal is measured in {unit}")
     if have.dimensionality != want.dimensionality:
-        raise QuantityError(f"'{value}' cannot be compared with a signal measured in {unit or 'plain numbers'}")
+        measured = unit or "plain numbers"
+        raise QuantityError(f"'{value}' cannot be compared with a signal measured in {measured}")
     scale, offset = conversion(text, unit)
     result = number * scale + (0.0 if difference else offset)
     if not math.isfinite(result):
@@ -85,7 +97,7 @@ def convert(value: object, unit: str, *, difference: bool = False) -> float:
 
 def _split(value: int | float | str) -> tuple[float, str]:
     if not isinstance(value, str):
-        return float(value), ""
+        return (float(value) if abs(value) < 1e300 else math.inf), ""
     match = _QUANTITY.match(value)
     if match is None:
         raise QuantityError(f"'{value}' is not a quantity: write a number and a unit, such as '0.4 s'")
@@ -100,7 +112,15 @@ def conversion(have: str, want: str) -> tuple[float, float]:
         raise QuantityError(f"{have or 'a plain number'} cannot be converted to {want or 'a plain number'}")
     zero = float(registry.Quantity(0.0, source).to(target).magnitude)
     one = float(registry.Quantity(1.0, source).to(target).magnitude)
-    return round(one - zero, 15), round(zero, 12)
+    two = float(registry.Quantity(2.0, source).to(target).magnitude)
+    if not math.isclose(two - one, one - zero, rel_tol=1e-9):
+        raise QuantityError(f"{have} cannot be converted to {want}: one is a logarithm of the other")
+    # With an offset the difference carries noise in its last digits; without one it is exact as it is.
+    return (one, 0.0) if zero == 0.0 else (round(one - zero, 12), round(zero, 12))
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else f"'{value}'"[:60]
 
 
 def spell_duration(seconds: float, language: str = "en") -> str:

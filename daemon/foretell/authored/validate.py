@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -36,60 +37,112 @@ Duration = Annotated[
 
 M = TypeVar("M", bound=Strict)
 
-_WORDING = {
-    "missing": "is required",
-    "extra_forbidden": "unknown key",
-    "string_type": "must be text",
-    "dict_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
-    "list_type": "must be a list",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
-    "bool_type": "must be true or false",
+_TYPES = {
+    "string_type": "text",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+}
+_LIMITS = {
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "needs at least {min_length} entries, not {actual_length}",
+    "too_long": "takes at most {max_length} entries, not {actual_length}",
+    "string_pattern_mismatch": "does not have the form {pattern}",
 }
 
 
-def check(document: Document, model: type[M], value: Any = None, at: Path = ()) -> tuple[M | None, list[Problem]]:
+def check(
+    document: Document, model: type[M], value: Any = None, at: Path = ()
+) -> tuple[M | None, list[Problem]]:
     """The value of `document` (or a part of it that stands at path `at`) as `model`, or its problems."""
     subject = document.value if value is None else value
     try:
         return model.model_validate(subject), []
     except ValidationError as error:
-        return None, [_problem(document, model, detail, at) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+    by_path: dict[Path, list[ErrorDetails]] = {}
+    for detail in details:
+        by_path.setdefault(_real_steps(subject, detail["loc"]), []).append(detail)
+    return None, [
+        _problem(document, model, path, found, at)
+        for path, found in by_path.items()
+        if not _said_deeper(path, found, by_path)
+    ]
 
 
-def _problem(document: Document, model: type[BaseModel], detail: ErrorDetails, at: Path) -> Problem:
-    kind = detail["type"]
-    path = (*at, *(step for step in detail["loc"] if not _is_branch(step)))
-    message = _WORDING.get(kind, detail["msg"].removeprefix("Value error, "))
-    hint = ""
+def _real_steps(subject: Any, loc: tuple[int | str, ...]) -> Path:
+    """The place that was meant: pydantic's locations also name the members of a union, files do not."""
+    path: list[int | str] = []
+    for step in loc:
+        if isinstance(subject, dict) and step in subject:
+            subject = subject[str(step)]
+        elif isinstance(subject, list) and isinstance(step, int) and step < len(subject):
+            subject = subject[step]
+        else:
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def _said_deeper(path: Path, found: list[ErrorDetails], by_path: Mapping[Path, object]) -> bool:
+    """Another member of the union fits better and is wrong only further inside: that problem is the one."""
+    if any(detail["type"] not in _TYPES for detail in found):
+        return False
+    return any(len(other) > len(path) and other[: len(path)] == path for other in by_path)
+
+
+def _problem(
+    document: Document, model: type[BaseModel], path: Path, found: list[ErrorDetails], at: Path
+) -> Problem:
+    detail = found[0]
+    kind, given, hint = detail["type"], detail["input"], ""
     if kind == "extra_forbidden":
-        known = sorted(_keys_at(model, detail["loc"][:-1]))
         word = str(detail["loc"][-1])
+        known = sorted(_keys_at(model, path[:-1]))
         message = f"unknown key '{word}'"
         hint = did_you_mean(word, known) or f"known here: {', '.join(known)}"
     elif kind == "literal_error":
         expected = str(detail.get("ctx", {}).get("expected", ""))
-        message = f"'{detail['input']}' is not one of {expected}"
-        hint = did_you_mean(str(detail["input"]), [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")])
+        words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+        message = f"{_shown(given)} is not one of {expected}"
+        hint = did_you_mean(str(given), words)
     elif kind == "missing":
-        message = f"the key '{detail['loc'][-1]}' is required"
-        path = path[:-1]
-    elif kind in _WORDING:
-        message = f"{message}, not {detail['input']!r:.60}"
-    return document.problem_at(path, message, hint)
+        message = "; ".join(f"the key '{each['loc'][-1]}' is required" for each in found)
+    elif kind in _TYPES:
+        wanted = dict.fromkeys(_TYPES[each["type"]] for each in found if each["type"] in _TYPES)
+        message = f"must be {' or '.join(wanted)}, not {_shown(given)}"
+    elif kind in _LIMITS:
+        message = f"{_shown(given)} {_LIMITS[kind].format(**detail.get('ctx', {}))}"
+    else:
+        message = detail["msg"].removeprefix("Value error, ")
+    return document.problem_at((*at, *path), message, hint)
 
 
-def _is_branch(step: object) -> bool:
-    """Union members name themselves in pydantic's locations; a person's file has no such step."""
-    return isinstance(step, str) and ("[" in step or step in {"str", "float", "int", "bool", "Text"})
+def _shown(given: Any) -> str:
+    """What stands in the file, short enough for one line."""
+    if isinstance(given, dict | list):
+        return "a mapping" if isinstance(given, dict) else "a list"
+    if isinstance(given, bool) or given is None:
+        return {True: "true", False: "false", None: "nothing"}[given]
+    text = str(given)
+    return f"'{text if len(text) <= 60 else text[:57] + '...'}'"
 
 
-def _keys_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+def _keys_at(model: type[BaseModel], path: Path) -> set[str]:
     models = {model}
-    for step in loc:
-        if isinstance(step, int) or _is_branch(step):
+    for step in path:
+        if isinstance(step, int):
             continue
         below = [annotation for each in models for annotation in _field(each, step)]
         inner = {found for annotation in below for found in _models_in(annotation)}

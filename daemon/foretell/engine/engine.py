@@ -12,31 +12,35 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from foretell.engine.conditions import NEVER
-from foretell.engine.facts import TICK, Change, Reading
+from foretell.engine.facts import OFFLINE, ONLINE, PARTS_MAX, TICK, Change, Reading
 from foretell.engine.rule import Rule, Rulebook
-from foretell.engine.watch import IDLE, OPEN, Said, Watch
+from foretell.engine.watch import OPEN, Said, Watch
 
 DEVICES_MAX = 5_000
-PARTS_MAX = 200
 SNAPSHOT_VERSION = 1
+
+TIME_MAX = 4e9
+"""Event times beyond this (the year 2096) are refused: there a float cannot tell two ticks apart."""
 
 
 class Device:
     """One device as the engine knows it: its watches, and when it was last heard."""
 
-    __slots__ = ("heard", "id", "kind", "offline", "routes", "silences", "watches")
+    __slots__ = ("heard", "heard_at", "id", "kind", "offline", "routes", "sight_at", "silences", "watches")
 
     def __init__(self, device: str, kind: str, clock: float) -> None:
         self.id, self.kind = device, kind
         self.heard = clock
+        self.heard_at: float | None = None
         self.offline = False
+        self.sight_at = -NEVER
         self.watches: dict[tuple[str, str], Watch] = {}
         self.routes: dict[tuple[str, str], tuple[Watch, ...]] = {}
         self.silences: list[Watch] = []
 
 
 class Engine:
-    """Doors: `receive`, `advance`, `next_deadline`, `snapshot`/`restore`; `link`, `adopt`, `repair` for acts."""
+    """Doors: `receive`, `advance`, `next_deadline`, `snapshot`/`restore`; `link`, `repair`, … for acts."""
 
     def __init__(self, rulebook: Rulebook) -> None:
         self.rulebook = rulebook
@@ -45,8 +49,8 @@ class Engine:
         self.number = 0
         self._offset = 0.0
         self._stopped_at: float | None = 0.0  # the clock while we are not connected
-        self._heap: list[tuple[float, int, Watch]] = []
-        self._order = 0
+        self._heap: list[tuple[float, int, int, Watch]] = []
+        self._order = self._serial = 0
 
     # -- doors --------------------------------------------------------------------------------------
 
@@ -55,7 +59,10 @@ class Engine:
         clock = self._clock(now)
         said: list[Said] = []
         self._pass_time(clock, said)
-        for reading in readings:
+        for each in readings:
+            reading = each if _is_sound(each) else self._mend(each)
+            if reading is None:
+                continue
             device = self.devices.get(reading.device) or self._meet(reading.device, reading.kind, clock)
             if device is not None:
                 self._hear(device, reading, clock, now, said)
@@ -96,7 +103,7 @@ class Engine:
         for watch in known.watches.values() if known else ():
             if watch.rule.failure_mode == failure_mode and part in ("", watch.part):
                 watch.repair(clock, now, said)
-                self._arm(watch)
+                self._arm(watch, clock)
         return self._number(said, now)
 
     def expect(self, devices: Iterable[tuple[str, str]], now: float) -> None:
@@ -106,7 +113,7 @@ class Engine:
                 self._meet(device, kind, self._clock(now))
 
     def adopt(self, rulebook: Rulebook, now: float) -> list[Change]:
-        """Take a new rulebook; watches keep what they remember by rule id where the rule still asks the same."""
+        """Take a new rulebook; by rule id, watches keep what they remember where it still asks the same."""
         clock = self._clock(now)
         said: list[Said] = []
         self._pass_time(clock, said)
@@ -129,13 +136,14 @@ class Engine:
         return device
 
     def _watch(self, device: Device, rule: Rule, part: str, clock: float) -> Watch:
-        watch = Watch(rule, device.id, part, clock)
+        self._serial += 1
+        watch = Watch(rule, device.id, part, device.heard, self._serial)
         watch.offline = device.offline
         device.watches[rule.id, part] = watch
         if rule.hears_everything:
             device.silences.append(watch)
         device.routes.clear()
-        self._arm(watch)
+        self._arm(watch, clock)
         return watch
 
     def _route(self, device: Device, reading: Reading, clock: float) -> tuple[Watch, ...]:
@@ -162,17 +170,13 @@ class Engine:
         device.routes.clear()
         for (rule_id, part), before in old.items():
             rule = self.rulebook.rules.get(rule_id)
-            alike = rule is not None and rule.kind == device.kind and bool(rule.by) == bool(part)
-            if rule is not None and alike:
-                watch = self._watch(device, rule, part, clock)
-                if rule.shape() == before.rule.shape():
-                    watch.load(before.dump())
-                    watch.armed = NEVER
-                    self._arm(watch)
-                else:
-                    before.withdraw(now, said)
-            else:
+            if rule is None or rule.kind != device.kind or bool(rule.by) != bool(part):
                 before.withdraw(now, said)
+                continue
+            watch = self._watch(device, rule, part, clock)
+            if not watch.inherit(before, clock):
+                before.withdraw(now, said)
+            self._arm(watch, clock)
         for rule in self.rulebook.for_kind(device.kind):
             if not rule.by and (rule.id, "") not in device.watches:
                 self._watch(device, rule, "", clock)
@@ -180,56 +184,75 @@ class Engine:
     # -- hearing ------------------------------------------------------------------------------------
 
     def _hear(self, device: Device, reading: Reading, clock: float, now: float, said: list[Said]) -> None:
-        if reading.signal == "online":
-            self._sight(device, reading.value != "online", clock, said)
-            if reading.value != "online":
-                self._give(device, reading, clock, said)
-                return
-        if clock > device.heard and not reading.retained:
-            device.heard = clock
-            self._sight(device, False, clock, said)
-            for watch in device.silences:
-                if watch.hear(clock):
-                    watch.look(now, clock, said)
-                    self._arm(watch)
+        back = False
+        if reading.signal == ONLINE:
+            back = self._sight(device, reading, clock, said)
+        if not reading.retained and not (reading.signal == ONLINE and reading.value == OFFLINE):
+            back = back or device.offline
+            device.offline = False
+            if clock > device.heard:
+                device.heard, device.heard_at = clock, now
+                for watch in device.silences:
+                    if watch.hear(clock):
+                        watch.look(now, clock, said)
+                        self._arm(watch, clock)
+        if back:
+            for watch in device.watches.values():
+                watch.offline = False
         self._give(device, reading, clock, said)
+        if back:  # only now, so that a watch is judged on what the device says, not on what it said before
+            for watch in device.watches.values():
+                watch.regain_sight(reading.at, clock, said)
+                self._arm(watch, clock)
 
     def _give(self, device: Device, reading: Reading, clock: float, said: list[Said]) -> None:
         route = device.routes.get((reading.signal, reading.part))
         if route is None:
             route = self._route(device, reading, clock)
+        refused = False
         for watch in route:
-            watch.take(reading, clock, said)
-            if watch.state is not IDLE:
-                self._arm(watch)
+            if not watch.take(reading, clock, said):
+                refused = True
+            if watch.due != NEVER:
+                self._arm(watch, clock)
+        if refused:
+            self._count("late_or_repeated")
 
-    def _sight(self, device: Device, offline: bool, clock: float, said: list[Said]) -> None:
-        """The device went offline, or came back: what cannot be seen is unknown, not cleared."""
+    def _sight(self, device: Device, reading: Reading, clock: float, said: list[Said]) -> bool:
+        """What the link says of the device; True when it is back."""
+        offline = reading.value == OFFLINE
+        if reading.at < device.sight_at or not (offline or reading.value == ONLINE):
+            return False
+        device.sight_at = reading.at
         if device.offline == offline:
-            return
+            return False
         device.offline = offline
-        for watch in device.watches.values():
-            watch.offline = offline
-            if offline and watch.state is not IDLE:
-                watch.look(clock - watch.lag, clock, said)
-                self._arm(watch)
+        if offline:
+            for watch in device.watches.values():
+                if not reading.retained:
+                    watch.catch_up(reading.at, said)
+                watch.lose_sight(reading.at, clock, said)
+                self._arm(watch, clock)
+        return not offline
 
     # -- time ---------------------------------------------------------------------------------------
 
     def _clock(self, now: float) -> float:
         return now - self._offset if self._stopped_at is None else self._stopped_at
 
-    def _arm(self, watch: Watch) -> None:
-        wake = watch.wake_at()
+    def _arm(self, watch: Watch, clock: float) -> None:
+        """Put the watch's next deadline on the heap; one that is overdue is due now, not in the past."""
+        wake = max(watch.wake_at(), clock)
         if wake < watch.armed:
             self._order += 1
             watch.armed, watch.armed_order = wake, self._order
-            heapq.heappush(self._heap, (wake, self._order, watch))
+            # Ties go by the age of the watch, so that their order does not hang on when we were woken.
+            heapq.heappush(self._heap, (wake, watch.serial, self._order, watch))
 
     def _pass_time(self, clock: float, said: list[Said]) -> None:
         heap = self._heap
         while heap and heap[0][0] < clock:
-            due, order, watch = heapq.heappop(heap)
+            due, _, order, watch = heapq.heappop(heap)
             if order != watch.armed_order:
                 continue  # an earlier deadline was set after this one
             watch.armed = NEVER
@@ -238,7 +261,7 @@ class Engine:
                 self._wake(watch, due, said)
                 for each in said[before:]:
                     each.noticed = due + self._offset
-            self._arm(watch)
+            self._arm(watch, due)
 
     def _wake(self, watch: Watch, due: float, said: list[Said]) -> None:
         if watch.due + watch.lag <= due:
@@ -258,15 +281,43 @@ class Engine:
             device = self.devices[watch.device]
             changes.append(
                 Change(
-                    self.number, each.kind, watch.rule.id, watch.rule.revision, device.id, device.kind, watch.part,
-                    watch.rule.failure_mode, each.reason["since"], each.at, each.noticed or now, each.reason,
+                    self.number,
+                    each.kind,
+                    watch.rule.id,
+                    watch.rule.revision,
+                    device.id,
+                    device.kind,
+                    watch.part,
+                    watch.rule.failure_mode,
+                    each.reason["since"],
+                    each.at,
+                    now if each.noticed is None else each.noticed,
+                    each.reason,
                     each.evidence,
-                )  # fmt: skip
+                )
             )
         return changes
 
+    def _mend(self, reading: Reading) -> Reading | None:
+        """A reading not as decoding makes it: numbers become floats, the rest is counted and dropped."""
+        value, at = reading.value, reading.at
+        try:
+            value = str(value) if isinstance(value, str) else float(value)
+            mended = reading._replace(value=value, at=float(at), holds=float(reading.holds))
+        except (TypeError, ValueError, OverflowError):
+            self._count("odd_value")
+            return None
+        if _is_sound(mended):
+            return mended
+        self._count("odd_value" if -TIME_MAX < mended.at < TIME_MAX else "odd_time")
+        return None
+
     def _count(self, what: str) -> None:
         self.counters[what] = self.counters.get(what, 0) + 1
+
+    def last_heard(self) -> dict[str, tuple[str, float]]:
+        """Device: its kind and the arrival time at which it last spoke; only those that ever did."""
+        return {d.id: (d.kind, d.heard_at) for d in self.devices.values() if d.heard_at is not None}
 
     def standing(self) -> dict[str, int]:
         """How many watches there are, and how many are open."""
@@ -279,9 +330,10 @@ class Engine:
         """Everything the engine remembers, as plain values."""
         return {
             "version": SNAPSHOT_VERSION, "number": self.number, "offset": self._offset,
-            "stopped_at": self._stopped_at, "order": self._order, "counters": self.counters,
+            "stopped_at": self._stopped_at, "order": self._order, "serial": self._serial,
+            "counters": dict(self.counters),
             "devices": [
-                [d.id, d.kind, d.heard, d.offline, [[*key, watch.dump()] for key, watch in d.watches.items()]]
+                [d.id, d.kind, d.heard, d.offline, d.sight_at, [[*key, w.dump()] for key, w in d.watches.items()]]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
@@ -293,10 +345,11 @@ class Engine:
         if data.get("version") != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot of version {data.get('version')}, not {SNAPSHOT_VERSION}")
         engine.number, engine._offset, engine._order = data["number"], data["offset"], data["order"]
-        engine._stopped_at, engine.counters = data["stopped_at"], dict(data["counters"])
-        for name, kind, heard, offline, watches in data["devices"]:
+        engine._stopped_at, engine._serial = data["stopped_at"], data["serial"]
+        engine.counters = dict(data["counters"])
+        for name, kind, heard, offline, sight_at, watches in data["devices"]:
             device = engine.devices[name] = Device(name, kind, heard)
-            device.offline = offline
+            device.offline, device.sight_at = offline, sight_at
             for rule_id, part, dumped in watches:
                 rule = rulebook.rules.get(rule_id)
                 if rule is None:
@@ -306,5 +359,16 @@ class Engine:
                 if rule.hears_everything:
                     device.silences.append(watch)
                 if watch.armed != NEVER:
-                    heapq.heappush(engine._heap, (watch.armed, watch.armed_order, watch))
+                    heapq.heappush(engine._heap, (watch.armed, watch.serial, watch.armed_order, watch))
         return engine
+
+
+def _is_sound(reading: Reading) -> bool:
+    """A text or a finite number, at a time that can be reckoned with."""
+    value, at = reading.value, reading.at
+    if value.__class__ is float:
+        if value - value != 0.0:
+            return False
+    elif value.__class__ is not str:
+        return False
+    return at.__class__ is float and -TIME_MAX < at < TIME_MAX and reading.holds.__class__ is float

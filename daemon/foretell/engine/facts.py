@@ -11,6 +11,17 @@ Verdict = bool | None
 TICK = 1e-6
 """The smallest step of time, in seconds: a deadline fires just after its instant, never at it."""
 
+NEVER = float("inf")
+
+RECENT = 8
+"""Readings kept with each condition, so that a change can show what it was judged on."""
+
+PARTS_MAX = 200
+"""Parts of one device that are remembered apart."""
+
+ONLINE, OFFLINE = "online", "offline"
+"""The signal that every device has, which is also its good word; and its bad word."""
+
 OPENED, NEWS, CLEARED, LOST_SIGHT = "opened", "news", "cleared", "lost_sight"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from foretell.engine.conditions import Condition, Level, Node, Silent
+from foretell.engine.conditions import Condition, Count, Drift, Level, Node, Silent
 
 
 class ClearWhen(NamedTuple):
@@ -16,7 +16,7 @@ class ClearWhen(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """One rule. `id` is its path below rules/, `revision` changes with its text; `ticket` is not the engine's."""
+    """One rule. `id` is its path below rules/, `revision` changes with its text; `ticket` is for others."""
 
     id: str
     revision: str
@@ -45,10 +45,24 @@ class Rule(NamedTuple):
         """Some condition asks whether the device speaks at all."""
         return any(isinstance(condition, Silent) and not condition.signal for condition in self.conditions)
 
+    @property
+    def restless(self) -> bool:
+        """It can become true by the passing of time alone, so it needs deadlines even while nothing is wrong."""
+        return self.on_missing == "open" or self.tree.negates()
+
     def shape(self) -> list[str]:
-        """What must be alike for a watch's memory to be carried over when the rule is edited."""
-        shape = [f"{type(condition).__name__} {condition.signal}" for condition in self.conditions]
-        return [*shape, f"clear {self.clear.level.signal}"] if self.clear and self.clear.level else shape
+        """What must be alike for a watch to stay as it is when the rule is edited."""
+        return [self.by, *(memory_shape(condition) for condition in self.conditions)]
+
+
+def memory_shape(condition: Condition) -> str:
+    """What must be alike for what one condition remembers to mean the same; limits may differ."""
+    shape = f"{type(condition).__name__} {condition.signal}"
+    if isinstance(condition, Count):
+        return f"{shape} per {condition.operation_signal}"
+    if isinstance(condition, Drift):
+        return f"{shape} {'up' if condition.up else 'down'} of {'medians' if condition.bucket else 'values'}"
+    return shape
 
 
 class Rulebook:

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from foretell.engine.conditions import NEVER, CountMemory, LevelMemory, Memory, SilentMemory, judge, just_after
-from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, OPENED, Reading, Verdict
-from foretell.engine.rule import Rule
+from foretell.engine.conditions import (
+    NEVER,
+    CountMemory,
+    LevelMemory,
+    Memory,
+    SilentMemory,
+    judge,
+    just_after,
+)
+from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, ONLINE, OPENED, Reading, Verdict
+from foretell.engine.rule import Rule, memory_shape
 
 IDLE, PENDING, OPEN = "idle", "pending", "open"
 
@@ -38,102 +46,130 @@ class Watch:
 
     __slots__ = (
         "armed", "armed_order", "blind", "by_signal", "clear_memory", "clear_since", "device", "due", "dwell",
-        "lag", "listens", "memories", "offline", "part", "paused_at", "rule", "since", "sole", "state", "told", "told_at",
+        "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of", "restless", "rule",
+        "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at", "unseen",
     )  # fmt: skip
 
-    def __init__(self, rule: Rule, device: str, part: str, clock: float) -> None:
-        self.rule, self.device, self.part = rule, device, part
-        self.memories: tuple[Memory, ...] = tuple(condition.memory() for condition in rule.conditions)
-        self.clear_memory = LevelMemory(rule.clear.level) if rule.clear and rule.clear.level else None
-        self.sole = self.memories[0] if rule.tree.verb == "leaf" else None
-        self.listens = any(isinstance(m, SilentMemory) and m.condition.signal for m in self.memories)
-        self.by_signal = self._wire()
+    def __init__(self, rule: Rule, device: str, part: str, heard: float, serial: int = 0) -> None:
+        self.rule, self.device, self.part, self.serial = rule, device, part, serial
+        self.restless = rule.restless
         self.offline = False
-        self._reset(clock)
         self.armed = self.due = NEVER
         self.armed_order = 0
         self.lag = 0.0
+        self.now = self.lost_at = -NEVER
+        self._begin()
+        self._reset(heard)
 
-    def _wire(self) -> dict[str, tuple[Memory, ...]]:
-        wired: dict[str, tuple[Memory, ...]] = {}
-        for signal in self.rule.signals:
-            takers = [m for m in self.memories if signal in (m.condition.signal, _operation_signal(m))]  # type: ignore[attr-defined]
+    def _begin(self) -> None:
+        """Fresh memories, and which of them each signal goes to."""
+        rule = self.rule
+        self.memories: tuple[Memory, ...] = tuple(condition.memory() for condition in rule.conditions)
+        self.clear_memory = LevelMemory(rule.clear.level) if rule.clear and rule.clear.level else None
+        self.sole = self.memories[0] if rule.tree.verb == "leaf" else None
+        self.silences = tuple(memory for memory in self.memories if isinstance(memory, SilentMemory))
+        self.sighted = tuple(not _sees_offline(memory) for memory in self.memories)
+        self.by_signal: dict[str, tuple[Memory, ...]] = {}
+        for signal in rule.signals:
+            takers = [m for m in self.memories if signal in (m.condition.signal, _operation_signal(m))]
             if self.clear_memory and self.clear_memory.condition.signal == signal:
                 takers.append(self.clear_memory)
-            wired[signal] = tuple(takers)
-        return wired
+            self.by_signal[signal] = tuple(takers)
 
-    def _reset(self, clock: float) -> None:
+    def _reset(self, heard: float) -> None:
         self.state = IDLE
         self.since = self.told_at = 0.0
         self.paused_at: float | None = None
         self.clear_since: float | None = None
         self.dwell = self.rule.dwell
-        self.told = 0.0
+        self.told = self.unseen = 0.0
+        self.quiet_of = -NEVER
         self.blind = False
-        for memory in self.memories:
-            if isinstance(memory, SilentMemory):
-                memory.heard = clock
+        for memory in self.silences:
+            memory.hear(heard)
 
     # -- what happens to it -------------------------------------------------------------------------
 
-    def take(self, reading: Reading, clock: float, said: list[Said]) -> None:
-        """One reading of a signal that the rule asks about."""
+    def take(self, reading: Reading, clock: float, said: list[Said]) -> bool:
+        """One reading of a signal that the rule asks about; False if it was late or a repetition."""
         at = reading.at
-        while self.due < at:
-            self.pass_deadline(self.due, said)
-        if self.listens and not reading.retained:
+        # What the broker kept tells of no time gone by: only live words carry a watch over its deadlines.
+        if self.due < at and not reading.retained:
+            self.catch_up(at, said)
+        if self.silences and not reading.retained:
             self.hear(clock, reading.signal)
+        takers = self.by_signal[reading.signal]
         news = False
-        for memory in self.by_signal[reading.signal]:
+        for memory in takers:
             if memory.take(reading):
                 news = True
         if not news:
-            return
-        self.lag = clock - at
+            return False
+        at = self._tell_time(at, clock)
         verdict = self.verdict(at)
-        if verdict is not True and self.state is IDLE:
-            return
-        self._settle(verdict, at, at, said, reading.retained)
+        if verdict is not True and self.state is IDLE and not self.restless:
+            return True
+        retained = reading.retained
+        if not retained and self.state is PENDING and self.dwell > self.rule.dwell:
+            # It stands on what the broker kept; only a live word that is itself true ends the wait.
+            retained = not any(memory.verdict(at) is True for memory in takers)
+        self._settle(verdict, at, at, said, retained)
+        return True
+
+    def catch_up(self, at: float, said: list[Said]) -> None:
+        """Let every deadline pass that lies before `at`."""
+        while self.due < at:
+            self.pass_deadline(self.due, said)
 
     def pass_deadline(self, due: float, said: list[Said]) -> None:
         """The deadline at event time `due` has passed."""
+        self.now = max(self.now, due)
         after = just_after(due)
         self._settle(self.verdict(after), after, due, said)
 
     def hear(self, clock: float, signal: str = "") -> bool:
         """The device spoke (of `signal`); True when a silence ends with it."""
         ended = False
-        for memory in self.memories:
-            if isinstance(memory, SilentMemory) and memory.condition.signal == signal:
-                ended = ended or memory.silent
-                memory.heard, memory.silent = clock, False
+        for memory in self.silences:
+            if memory.condition.signal == signal and memory.hear(clock):
+                ended = True
         return ended
 
     def fall_silent(self, clock: float) -> bool:
         """Mark what has been silent for long enough; True when something newly is."""
         fell = False
-        for memory in self.memories:
-            if isinstance(memory, SilentMemory) and not memory.silent and clock > memory.heard + memory.condition.limit:
-                memory.silent = fell = True
+        for memory in self.silences:
+            fell = memory.fall_silent(clock) or fell
         return fell
 
-    def look(self, at: float, clock: float, said: list[Said]) -> None:
-        """Judge anew at `at` without a new value: sight went, silence began or ended."""
-        self.lag = clock - at
-        self._settle(self.verdict(at), at, at, said)
+    def look(self, at: float, clock: float, said: list[Said], retained: bool = False) -> None:
+        """Judge anew at `at` without a new value: sight went or came back, silence began or ended."""
+        at = self._tell_time(at, clock)
+        self._settle(self.verdict(at), at, at, said, retained)
+
+    def lose_sight(self, at: float, clock: float, said: list[Said]) -> None:
+        """The device went offline: what cannot be seen is unknown, not cleared."""
+        self.offline = True
+        self.lost_at = max(at, self.now)
+        if self.state is not IDLE or self.restless:
+            self.look(at, clock, said)
+
+    def regain_sight(self, at: float, clock: float, said: list[Said]) -> None:
+        """The device is back. What it said before it went stands again, as a state and not as an edge."""
+        clear = self.rule.clear
+        if clear is not None and clear.quiet:
+            self._quiet_until(clear.quiet)
+            self.unseen += max(0.0, at - max(self.lost_at, self.quiet_of))
+        self.look(at, clock, said, retained=True)
 
     def repair(self, clock: float, at: float, said: list[Said]) -> None:
         """A person repaired the device: start over, with a new baseline if the rule says so."""
         if self.state is OPEN:
             said.append(Said(self, CLEARED, at, "repaired", at))
-        self._reset(clock)
         if self.rule.restart_on_repair:
-            self.memories = tuple(condition.memory() for condition in self.rule.conditions)
-            self.sole = self.memories[0] if self.rule.tree.verb == "leaf" else None
-            self.by_signal = self._wire()
+            self._begin()
+        self._reset(clock)
         self.due = NEVER
-        self.hear(clock)
 
     def withdraw(self, at: float, said: list[Said]) -> None:
         """The rule is gone; what it had open must not stay open for ever."""
@@ -143,48 +179,61 @@ class Watch:
 
     # -- how it judges and moves --------------------------------------------------------------------
 
+    def _tell_time(self, at: float, clock: float) -> float:
+        """Where the watch stands in event time: it never goes back, so that its changes do not either."""
+        if at < self.now:
+            return self.now
+        self.now = at
+        self.lag = clock - at
+        return at
+
     def verdict(self, at: float) -> Verdict:
         """True, false or unknown at `at`; what needs sight of the device is unknown while it is offline."""
         if self.sole is not None and not self.offline:
             return self.sole.verdict(at)
+        blind = self.sighted if self.offline else ()
         verdicts = [
-            None if self.offline and not _sees_offline(memory) else memory.verdict(at) for memory in self.memories
+            None if blind and blind[index] else memory.verdict(at)
+            for index, memory in enumerate(self.memories)
         ]
         return judge(self.rule.tree, verdicts)
 
-    def _settle(self, verdict: Verdict, at: float, stamp: float, said: list[Said], retained: bool = False) -> None:
-        if verdict is None and self.rule.on_missing == "open" and self.state is not OPEN:
-            verdict = True
+    def _settle(
+        self, verdict: Verdict, at: float, stamp: float, said: list[Said], retained: bool = False
+    ) -> None:
         if self.state is OPEN:
             self._while_open(verdict, at, stamp, said)
         elif verdict is True:
-            self._while_true(at, stamp, said, retained)
+            self._while_true(at, stamp, said, retained, "")
+        elif verdict is None and self.rule.on_missing == "open" and self._gap(at):
+            self._while_true(at, stamp, said, retained, "offline" if self.offline else "no_data")
         elif verdict is False or self.rule.on_missing == "reset":
             self.state = IDLE
         elif self.state is PENDING and self.paused_at is None:
             self.paused_at = stamp
         self.due = self._next_due(at)
 
-    def _while_true(self, at: float, stamp: float, said: list[Said], retained: bool) -> None:
+    def _gap(self, at: float) -> bool:
+        """Something that was known is not any more. A condition that still warms up is no gap."""
+        return self.offline or any(memory.gone(at) for memory in self.memories)
+
+    def _while_true(self, at: float, stamp: float, said: list[Said], retained: bool, gap: str) -> None:
         if self.state is IDLE:
             self.state, self.since, self.paused_at = PENDING, stamp, None
-            self.dwell = max(self.rule.dwell, RETAINED_SETTLE if retained else 0.0)
+            self.dwell = max(self.rule.dwell, RETAINED_SETTLE) if retained else self.rule.dwell
         elif self.paused_at is not None:  # time that nobody saw does not count towards `for`
             self.since += stamp - self.paused_at
             self.paused_at = None
-        if not retained:
-            self.dwell = self.rule.dwell if at == stamp else self.dwell
+        if not retained and at == stamp:
+            self.dwell = self.rule.dwell
         if at - self.since >= self.dwell and not retained:
-            self.state, self.clear_since, self.blind = OPEN, None, False
+            self.state, self.clear_since, self.blind = OPEN, None, bool(gap)
             self.told, self.told_at = self._measure(), stamp
-            said.append(Said(self, OPENED, stamp, "condition", at))
+            said.append(Said(self, OPENED, stamp, gap or "condition", at))
 
     def _while_open(self, verdict: Verdict, at: float, stamp: float, said: list[Said]) -> None:
         if self._cleared(verdict, at, stamp):
-            said.append(Said(self, CLEARED, stamp, "condition", at))
-            self.state, self.clear_since = IDLE, None
-            for memory in self.memories:
-                memory.disarm()
+            self._clear(at, stamp, said)
             return
         if verdict is None:
             if not self.blind:
@@ -201,22 +250,36 @@ class Watch:
             return
         self.told, self.told_at = measure, stamp
 
+    def _clear(self, at: float, stamp: float, said: list[Said]) -> None:
+        said.append(Said(self, CLEARED, stamp, "condition", at))
+        self.state, self.clear_since = IDLE, None
+        if self.rule.clear is None:
+            return  # it is false; nothing is left that could open it by itself
+        for memory in self.memories:
+            memory.disarm()
+
     def _cleared(self, verdict: Verdict, at: float, stamp: float) -> bool:
         clear = self.rule.clear
         if clear is None:
             return verdict is False
         if clear.quiet:
-            return at > self._last_event() + clear.quiet
+            return not self.offline and at > self._quiet_until(clear.quiet)
         assert self.clear_memory is not None
-        if self.offline or self.clear_memory.verdict(at) is not True:
+        unseen = self.offline and not _sees_offline(self.clear_memory)
+        if unseen or self.clear_memory.verdict(at) is not True:
             self.clear_since = None
             return False
         if self.clear_since is None:
             self.clear_since = stamp
         return at - self.clear_since >= clear.dwell
 
-    def _last_event(self) -> float:
-        return max((m.last_event for m in self.memories if isinstance(m, CountMemory)), default=-NEVER)
+    def _quiet_until(self, quiet: float) -> float:
+        """When it will have been quiet for long enough; what passed unseen since the last event is added."""
+        last = max((m.last_event for m in self.memories if isinstance(m, CountMemory)), default=-NEVER)
+        last = max(last, self.since)
+        if last > self.quiet_of:
+            self.quiet_of, self.unseen = last, 0.0
+        return self.quiet_of + quiet + self.unseen
 
     def _measure(self) -> float:
         return max(memory.measure() for memory in self.memories)
@@ -224,24 +287,29 @@ class Watch:
     # -- when to look again -------------------------------------------------------------------------
 
     def _next_due(self, at: float) -> float:
-        """The next instant of event time at which something changes by itself."""
-        if self.state is IDLE or self.offline:
+        """The next instant of event time, not before `at`, at which something changes by itself."""
+        if self.state is IDLE and not self.restless:
             return NEVER
-        due = min(memory.until(at) for memory in self.memories)
+        due = NEVER
+        for memory, sighted in zip(self.memories, self.sighted, strict=True):
+            if not (sighted and self.offline):
+                due = min(due, memory.until(at))
         clear = self.rule.clear
         if self.state is PENDING:
-            due = due if self.paused_at is not None else min(due, self.since + self.dwell)
-        elif clear is not None and clear.quiet:
-            due = min(due, self._last_event() + clear.quiet)
-        elif clear is not None and self.clear_since is not None:
-            due = min(due, self.clear_since + clear.dwell)
-        return due if due >= at else NEVER
+            if self.paused_at is None:
+                due = min(due, self.since + self.dwell)
+        elif self.state is OPEN and clear is not None:
+            if clear.quiet:
+                due = due if self.offline else min(due, self._quiet_until(clear.quiet))
+            elif self.clear_since is not None:
+                due = min(due, self.clear_since + clear.dwell)
+        return max(due, at)
 
     def wake_at(self) -> float:
         """The same on the connected clock, silence included."""
         wake = self.due + self.lag
-        for memory in self.memories:
-            if isinstance(memory, SilentMemory) and not memory.silent:
+        for memory in self.silences:
+            if not memory.silent:
                 wake = min(wake, memory.heard + memory.condition.limit)
         return wake
 
@@ -251,8 +319,8 @@ class Watch:
         clear = None if self.clear_memory is None else self.clear_memory.dump()
         return [
             [memory.dump() for memory in self.memories], clear, self.state, self.since, self.paused_at,
-            self.clear_since, self.dwell, self.told, self.told_at, self.blind, self.offline, self.due, self.lag,
-            self.armed, self.armed_order,
+            self.clear_since, self.dwell, self.told, self.told_at, self.blind, self.offline, self.due,
+            self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed, self.armed_order, self.serial,
         ]  # fmt: skip
 
     def load(self, data: list[Any]) -> None:
@@ -262,7 +330,40 @@ class Watch:
             self.clear_memory.load(data[1])
         self.state = {word: word for word in (IDLE, PENDING, OPEN)}[data[2]]
         (self.since, self.paused_at, self.clear_since, self.dwell, self.told, self.told_at, self.blind,
-         self.offline, self.due, self.lag, self.armed, self.armed_order) = data[3:]  # fmt: skip
+         self.offline, self.due, self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed,
+         self.armed_order, self.serial) = data[3:]  # fmt: skip
+
+    def inherit(self, before: Watch, clock: float) -> bool:
+        """Take over what the watch of the edited rule remembered; False if that rule asked for other things.
+
+        A limit or a time may have changed, so its deadlines are set anew. What was judged is not judged
+        again: an edit neither opens nor clears.
+        """
+        self.now, self.lag, self.lost_at = before.now, before.lag, before.lost_at
+        self.quiet_of, self.unseen = before.quiet_of, before.unseen
+        old = {memory_shape(memory.condition): memory for memory in before.memories}
+        for memory in self.memories:
+            known = old.get(memory_shape(memory.condition))
+            if known is not None:
+                memory.load(known.dump())
+        if before.rule.shape() != self.rule.shape():
+            return False
+        for memory, known in zip(self.memories, before.memories, strict=True):
+            memory.load(known.dump())
+        self._inherit_state(before, clock)
+        return True
+
+    def _inherit_state(self, before: Watch, clock: float) -> None:
+        self.state, self.since, self.paused_at = before.state, before.since, before.paused_at
+        self.told, self.told_at, self.blind = before.told, before.told_at, before.blind
+        settling = before.dwell > before.rule.dwell
+        self.dwell = max(self.rule.dwell, RETAINED_SETTLE) if settling else self.rule.dwell
+        mine, theirs = self.clear_memory, before.clear_memory
+        if mine is not None and theirs is not None and mine.condition.signal == theirs.condition.signal:
+            mine.load(theirs.dump())
+            self.clear_since = before.clear_since
+        if before.due != NEVER or self.state is not IDLE:
+            self.due = self._next_due(max(self.now, clock - self.lag))
 
 
 def _operation_signal(memory: Memory) -> str:
@@ -271,6 +372,4 @@ def _operation_signal(memory: Memory) -> str:
 
 def _sees_offline(memory: Memory) -> bool:
     """Conditions about the link itself stay known while the device is offline."""
-    if isinstance(memory, SilentMemory):
-        return True
-    return isinstance(memory, LevelMemory) and memory.condition.signal == "online"
+    return isinstance(memory, SilentMemory) or memory.condition.signal == ONLINE

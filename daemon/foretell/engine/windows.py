@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from array import array
-from bisect import insort
+from bisect import bisect_left, bisect_right
+from sys import intern
 from typing import Any, NamedTuple
 
 REFERENCE_MAX = 256
@@ -15,67 +16,84 @@ class EventWindow:
     """Weighted events in order of position; position is event time, or a count of operations.
 
     Keeps at most `keep` events, the newest: enough to tell whether `keep` of them fall into a span.
+    Columns rather than tuples: an event costs 32 bytes, and there is one window for every watch.
     """
 
-    __slots__ = ("events", "keep")
+    __slots__ = ("ats", "keep", "keys", "positions", "total", "weights")
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self.events: list[tuple[float, str, float]] = []
+        self.positions = array("d")
+        self.ats = array("d")
+        self.weights = array("d")
+        self.keys: list[str] = []
+        self.total = 0.0
 
-    def add(self, position: float, part: str, weight: float) -> bool:
-        """Record an event; False when the very same one is already here (a retransmission)."""
-        event = (position, part, weight)
-        events = self.events
-        if not events or position > events[-1][0]:
-            events.append(event)
-        elif event in events:
-            return False
-        else:
-            insort(events, event)
-        if len(events) > self.keep:
-            del events[0]
-        return True
+    def has(self, at: float, key: str) -> bool:
+        """This very event is already here (a retransmission)."""
+        return any(self.ats[index] == at and self.keys[index] == key for index in range(len(self.ats)))
+
+    def add(self, position: float, at: float, key: str, weight: float) -> None:
+        """Record an event, where it belongs by position."""
+        index = len(self.positions)
+        if index and position < self.positions[-1]:
+            index = bisect_right(self.positions, position)
+        self.positions.insert(index, position)
+        self.ats.insert(index, at)
+        self.weights.insert(index, weight)
+        self.keys.insert(index, intern(key))  # few distinct ones, in thousands of windows
+        self._cut(len(self.positions) - self.keep)
 
     def drop_before(self, position: float) -> None:
         """Forget events that lie before `position`; one exactly there stays."""
-        events = self.events
-        while events and events[0][0] < position:
-            del events[0]
+        if self.positions and self.positions[0] < position:
+            self._cut(bisect_left(self.positions, position))
 
-    def total(self) -> float:
-        return sum(event[2] for event in self.events)
+    def _cut(self, count: int) -> None:
+        if count > 0:
+            del self.positions[:count], self.ats[:count], self.weights[:count], self.keys[:count]
+        # Summed anew rather than kept running: the same events give the same total, to the last bit.
+        self.total = sum(self.weights)
 
     def falls_below(self, limit: float) -> float | None:
         """The position of the event whose leaving takes the total below `limit`; None if it is below."""
-        rest = self.total()
-        if rest < limit:
+        if self.total < limit:
             return None
-        for position, _, weight in self.events:
-            rest -= weight
-            if rest < limit:
+        newer = 0.0
+        for position, weight in zip(reversed(self.positions), reversed(self.weights), strict=True):
+            newer += weight
+            if newer >= limit:
                 return position
         return None
 
+    def dump(self) -> list[Any]:
+        return [list(self.positions), list(self.ats), list(self.weights), list(self.keys)]
+
+    def load(self, data: list[Any]) -> None:
+        self.positions, self.ats, self.weights = (array("d", column) for column in data[:3])
+        self.keys = [intern(key) for key in data[3]]
+        self._cut(len(self.positions) - self.keep)
+
 
 class Reference(NamedTuple):
-    """What is normal for this device: robust centre and scale of `count` values."""
+    """What is normal for this device: robust centre and scale of `size` values."""
 
     centre: float
     scale: float
-    count: int
+    size: int
 
 
-class ReferenceSample:
-    """A bounded, evenly thinned sample from which a reference is learned.
+class Sample:
+    """A bounded, evenly thinned sample of a stream of values.
 
     When it is full every second value is dropped and from then on every second one is taken, and so on:
     the kept values always span the whole period.
     """
 
-    __slots__ = ("seen", "step", "values")
+    __slots__ = ("most", "seen", "step", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
         self.values = array("d")
         self.step = 1
         self.seen = 0
@@ -83,22 +101,28 @@ class ReferenceSample:
     def add(self, value: float) -> None:
         if self.seen % self.step == 0:
             self.values.append(value)
-            if len(self.values) >= REFERENCE_MAX:
+            if len(self.values) >= self.most:
                 self.values = self.values[::2]
                 self.step *= 2
         self.seen += 1
 
-    def reference(self, floor: float) -> Reference:
-        """Median and 1.4826 x median absolute deviation; the scale is never below `floor`."""
-        centre = statistics.median(self.values)
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def reference(self) -> Reference:
+        """Median and 1.4826 x median absolute deviation; a signal that never moves still has some scale."""
+        centre = self.median()
         deviation = 1.4826 * statistics.median(abs(value - centre) for value in self.values)
-        return Reference(centre, max(deviation, floor, abs(centre) * 1e-4, 1e-9), self.seen)
+        return Reference(centre, max(deviation, abs(centre) * 1e-4, 1e-9), self.seen)
 
     def dump(self) -> list[Any]:
         return [list(self.values), self.step, self.seen]
 
-    def load(self, data: list[Any]) -> None:
-        self.values, self.step, self.seen = array("d", data[0]), int(data[1]), int(data[2])
+    @classmethod
+    def load(cls, most: int, data: list[Any]) -> Sample:
+        sample = cls(most)
+        sample.values, sample.step, sample.seen = array("d", data[0]), int(data[1]), int(data[2])
+        return sample
 
 
 def cusum_step(total: float, excess: float, allowance: float, ceiling: float) -> float:
