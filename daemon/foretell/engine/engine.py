@@ -333,7 +333,7 @@ class Engine:
             "stopped_at": self._stopped_at, "order": self._order, "serial": self._serial,
             "counters": dict(self.counters),
             "devices": [
-                [d.id, d.kind, d.heard, d.offline, d.sight_at, [[*key, w.dump()] for key, w in d.watches.items()]]
+                [d.id, d.kind, d.heard, d.offline, d.sight_at, _dump_watches(d)]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
@@ -361,6 +361,10 @@ class Engine:
                 if watch.armed != NEVER:
                     heapq.heappush(engine._heap, (watch.armed, watch.serial, watch.armed_order, watch))
         return engine
+
+
+def _dump_watches(device: Device) -> list[list[Any]]:
+    return [[*key, watch.dump()] for key, watch in device.watches.items()]
 
 
 def _is_sound(reading: Reading) -> bool:

@@ -47,7 +47,7 @@ class Rule(NamedTuple):
 
     @property
     def restless(self) -> bool:
-        """It can become true by the passing of time alone, so it needs deadlines even while nothing is wrong."""
+        """It can become true by the passing of time alone, so it needs deadlines while nothing is wrong."""
         return self.on_missing == "open" or self.tree.negates()
 
     def shape(self) -> list[str]:

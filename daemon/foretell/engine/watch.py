@@ -320,7 +320,8 @@ class Watch:
         return [
             [memory.dump() for memory in self.memories], clear, self.state, self.since, self.paused_at,
             self.clear_since, self.dwell, self.told, self.told_at, self.blind, self.offline, self.due,
-            self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed, self.armed_order, self.serial,
+            self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed,
+            self.armed_order, self.serial,
         ]  # fmt: skip
 
     def load(self, data: list[Any]) -> None:

@@ -53,7 +53,7 @@ class EventWindow:
         if count > 0:
             del self.positions[:count], self.ats[:count], self.weights[:count], self.keys[:count]
         # Summed anew rather than kept running: the same events give the same total, to the last bit.
-        self.total = sum(self.weights)
+        self.total = sum(self.weights, 0.0)
 
     def falls_below(self, limit: float) -> float | None:
         """The position of the event whose leaving takes the total below `limit`; None if it is below."""
