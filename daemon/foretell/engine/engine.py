@@ -194,10 +194,13 @@ class Engine:
                 device.heard, device.heard_at = clock, now
                 for watch in device.silences:
                     if watch.hear(clock):
+                        watch.catch_up(now, said)
                         watch.look(now, clock, said)
                         self._arm(watch, clock)
         if back:
             for watch in device.watches.values():
+                if not reading.retained:  # what fell due while it was away was true then
+                    watch.catch_up(reading.at, said)
                 watch.offline = False
         self._give(device, reading, clock, said)
         if back:  # only now, so that a watch is judged on what the device says, not on what it said before
