@@ -109,6 +109,7 @@ class Summary(NamedTuple):
     icon: str
     text: str
     freshness: tuple[str, ...]
+    note: str
 
 
 def title_of(status: Status, reader: Reader) -> str:
@@ -152,10 +153,16 @@ def card(row: Mapping[str, Any], reader: Reader) -> Card:
         rule=row["rule"],
         since=reader.moment(row["opened_at"]),
         due=due,
-        due_words=reader.say("overdue_by" if urgency == "overdue" else "due_in", span=due.span),
+        due_words=_due_words(urgency, due, reader),
         closed=reader.moment(row["closed_at"]) if row["closed_at"] else None,
         outcome=_named("outcome", row["outcome"] or "", reader),
     )
+
+
+def _due_words(urgency: str, due: Moment, reader: Reader) -> str:
+    if urgency in (CLOSED, FIXED):
+        return ""
+    return reader.say("overdue_by" if urgency == "overdue" else "due_in", span=due.span)
 
 
 def _named(group: str, value: str, reader: Reader) -> str:
@@ -188,7 +195,9 @@ def summary(status: Status, shown: Sequence[Card], beyond: int, reader: Reader) 
         level, icon, text = "warn", "ticket", reader.say("state_open", n=len(shown) + beyond)
     else:
         level, icon, text = "fine", "fine", reader.say("state_quiet")
-    return Summary(level, icon, text, _freshness(status, reader))
+    return Summary(
+        level, icon, text, _freshness(status, reader), "" if status.connected else reader.say("note_blind")
+    )
 
 
 def _freshness(status: Status, reader: Reader) -> tuple[str, ...]:
@@ -212,9 +221,7 @@ def _freshness(status: Status, reader: Reader) -> tuple[str, ...]:
 def banners(status: Status, reader: Reader) -> list[Banner]:
     """What casts doubt on the rest of the page."""
     found = []
-    if not status.connected:
-        found.append(Banner("blind", reader.say("banner_blind")))
-    elif (at := status.last_message_at) is not None and status.now - at > STALE_AFTER:
+    if status.connected and (at := status.last_message_at) is not None and status.now - at > STALE_AFTER:
         found.append(
             Banner("warning", reader.say("banner_stale", ago=lasting(status.now - at, reader.language)))
         )

@@ -39,7 +39,7 @@ def lasting(seconds: float, language: str) -> str:
         return f"{whole}{second}"
     if whole < HOUR:
         return f"{whole // MINUTE}{minute}"
-    if whole < 2 * DAY:
+    if whole < DAY:
         return _two(whole // HOUR, hour, whole % HOUR // MINUTE, minute)
     return _two(whole // DAY, day, whole % DAY // HOUR, hour)
 
