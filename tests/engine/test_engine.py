@@ -100,7 +100,9 @@ def test_a_gauge_is_unknown_after_it_holds_no_more() -> None:
     hold, reset = (rule(HOT, f"for: 10 min\non_missing: {word}", word) for word in ("hold", "reset"))
     site = Site(hold, reset, rule(HOT, "for: 10 min\non_missing: open", "open"))
     site.at("08:00").reads(temp=61, holds=120.0).at("08:09").reads(temp=61)
-    site.at("08:20").expects(opened("08:10", rule="open"), opened("08:17", rule="hold"), opened("08:19", rule="reset"))
+    site.at("08:20").expects(
+        opened("08:10", rule="open"), opened("08:17", rule="hold"), opened("08:19", rule="reset")
+    )
 
 
 def test_open_on_missing_opens_a_quiet_rule_when_the_data_goes() -> None:
@@ -185,7 +187,9 @@ def test_late_and_out_of_order_words_never_take_a_watch_back_in_time() -> None:
     site = Site(rule(HOT), rule("{signal: fault, count: {at_least: 2, over: 1 h}}", name="faults"))
     site.at("08:00").reads(temp=61).expects(opened("08:00"))
     site.at("08:05").reads(sent="07:59", temp=20).expects()
-    site.at("08:10").reads(fault="break").reads(sent="07:50", fault="break").expects(opened("08:10", rule="faults"))
+    site.at("08:10").reads(fault="break").reads(sent="07:50", fault="break").expects(
+        opened("08:10", rule="faults")
+    )
     assert site.engine.counters["late_or_repeated"] == 1
 
 
@@ -220,7 +224,21 @@ def test_an_edit_that_asks_for_something_else_keeps_the_learned_reference() -> N
     assert memory.evidence(site.now)["warming_up"] is False
 
 
-ODD = [True, 7, None, b"x", [1], {"a": 1}, float("nan"), float("inf"), -float("inf"), "", "x" * 1000, 1e308, 10**400]
+ODD = [
+    True,
+    7,
+    None,
+    b"x",
+    [1],
+    {"a": 1},
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    "",
+    "x" * 1000,
+    1e308,
+    10**400,
+]
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: str(type(value).__name__))

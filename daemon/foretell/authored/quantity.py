@@ -20,6 +20,10 @@ _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
 _QUANTITY = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<unit>\S.*)?\Z")
 _UNIT = re.compile(r"[A-Za-zµμ°℃Ω%][A-Za-zµμ°℃Ω%0-9_]*(?:(?:/|\*|\^|\*\*)[A-Za-z0-9µμ°Ω_]+){0,3}\Z")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_LONG_HAND = {
+    "sec": "s", "second": "s", "seconds": "s", "m": "min", "minute": "min", "minutes": "min", "hour": "h",
+    "hours": "h", "day": "d", "days": "d", "week": "w", "weeks": "w",
+}  # fmt: skip
 _COMMON = (
     "s", "ms", "min", "h", "d", "m", "mm", "cm", "m/s", "m/s^2", "mm/s", "A", "mA", "V", "W", "kW", "kWh",
     "Hz", "degC", "K", "percent", "%", "bar", "Pa", "kPa", "lux", "count", "mg",
@@ -66,7 +70,7 @@ def duration(value: object) -> float:
     factor = _DURATION_UNITS.get(unit)
     if factor is None:
         message = f"'{unit}' is no unit of time here: use ms, s, min, h, d or w"
-        raise QuantityError(_hinted(message, unit, _DURATION_UNITS))
+        raise QuantityError(_hinted(message, _LONG_HAND.get(unit, unit), _DURATION_UNITS))
     seconds = float(match["number"]) * factor
     if not (0 < seconds <= 3660 * 86400):
         raise QuantityError(f"'{value}': a duration must be longer than nothing and at most ten years")
@@ -84,7 +88,7 @@ def convert(value: object, unit: str, *, difference: bool = False) -> float:
     number, text = _split(value)
     have, want = parse_unit(text), parse_unit(unit)
     if not text and not want.dimensionless:
-        raise QuantityError(f"'{value}' needs a unit: this signal is measured in {unit}")
+        raise QuantityError(f"{_shown(value)} needs a unit: this signal is measured in {unit}")
     if have.dimensionality != want.dimensionality:
         measured = unit or "plain numbers"
         raise QuantityError(f"'{value}' cannot be compared with a signal measured in {measured}")
@@ -120,7 +124,9 @@ def conversion(have: str, want: str) -> tuple[float, float]:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else f"'{value}'"[:60]
+    if isinstance(value, float):
+        value = f"{value:g}"
+    return "nothing" if value is None else f"'{value!s:.60}'"
 
 
 def spell_duration(seconds: float, language: str = "en") -> str:
