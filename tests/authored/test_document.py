@@ -18,14 +18,25 @@ def refusal(text: str) -> str:
 
 def test_scalars_are_read_as_people_mean_them() -> None:
     document, problems = read(
-        "{a: 1, b: 2.5, c: true, d: null, e: no, f: 2020-01-01, g: 0x1F, h: .nan, i: '7', j: 5 %, k: 1:30, l: -3}",
+        "{a: 1, b: 2.5, c: true, d: null, e: no, f: 2020-01-01, g: 0x1F, h: .nan, "
+        "i: '7', j: 5 %, k: 1:30, l: -3}",
         "f",
     )
     assert problems == []
     assert document.value == {
-        "a": 1, "b": 2.5, "c": True, "d": None, "e": "no", "f": "2020-01-01", "g": "0x1F", "h": ".nan", "i": "7",
-        "j": "5 %", "k": "1:30", "l": -3,
-    }  # fmt: skip
+        "a": 1,
+        "b": 2.5,
+        "c": True,
+        "d": None,
+        "e": "no",
+        "f": "2020-01-01",
+        "g": "0x1F",
+        "h": ".nan",
+        "i": "7",
+        "j": "5 %",
+        "k": "1:30",
+        "l": -3,
+    }
 
 
 def test_every_value_knows_its_place() -> None:
@@ -47,7 +58,7 @@ def test_every_value_knows_its_place() -> None:
         ("a: {<<: {b: 1}}", "1:5: merge keys (<<)"),
         ("a: !!python/object:os.system x", "1:4: tags (!)"),
         ("a: !x {b: 1}", "1:4: tags (!)"),
-        ("a: 1\n\"a\": 2", "2:1: the key 'a' is given twice"),
+        ('a: 1\n"a": 2', "2:1: the key 'a' is given twice"),
         ("? [a]\n: 1", "1:3: a key must be a word"),
         ("a:\n\tb: 1", "2:1: not YAML: a tab cannot indent: use spaces"),
         ('a: "x\x00"', "not YAML: unacceptable character"),
@@ -56,7 +67,7 @@ def test_every_value_knows_its_place() -> None:
         ("a: 1e999", "1:4: a number must be finite"),
         ("x" * 300 * 1024, "file is larger than 256 KiB"),
     ],
-)  # fmt: skip
+)
 def test_refusals_point_at_the_place(text: str, said: str) -> None:
     assert said in refusal(text)
 

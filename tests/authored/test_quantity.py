@@ -45,10 +45,17 @@ def test_what_is_no_duration(value: object, said: str) -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "number"),
     [
-        ("400 ms", "s", 0.4), ("300 K", "degC", 26.85), ("5 %", "percent", 5.0), (7, "", 7.0), ("60 ℃", "degC", 60.0),
-        ("1 m/s^2", "mm/s^2", 1000.0), ("2 degC/h", "K/h", 2.0), ("3 kWh", "Wh", 3000.0), ("1 nm", "km", 1e-12),
+        ("400 ms", "s", 0.4),
+        ("300 K", "degC", 26.85),
+        ("5 %", "percent", 5.0),
+        (7, "", 7.0),
+        ("60 ℃", "degC", 60.0),
+        ("1 m/s^2", "mm/s^2", 1000.0),
+        ("2 degC/h", "K/h", 2.0),
+        ("3 kWh", "Wh", 3000.0),
+        ("1 nm", "km", 1e-12),
     ],
-)  # fmt: skip
+)
 def test_conversion_to_the_signals_unit(value: object, unit: str, number: float) -> None:
     assert convert(value, unit) == pytest.approx(number, rel=1e-9)
 

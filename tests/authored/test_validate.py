@@ -22,7 +22,7 @@ class Outer(Strict):
     wait: Duration | None = None
     mode: Literal["live", "off"] = "live"
     rows: list[Inner] = Field(default=[], max_length=3)
-    by_name: dict[str, Inner] = {}
+    by_name: dict[str, Inner] = Field(default={})
     names: list[str] | None = None
 
 
@@ -48,7 +48,10 @@ def test_a_good_value_passes() -> None:
     [
         ("limit: [1]", "f.yaml:2:1: limit: must be text or a number, not a list"),
         ("limit: true", "f.yaml:2:1: limit: must be text or a number, not true"),
-        ("wait: 5 days", "f.yaml:2:1: wait: 'days' is no unit of time here: use ms, s, min, h, d or w; did you mean 'd'?"),
+        (
+            "wait: 5 days",
+            "f.yaml:2:1: wait: 'days' is no unit of time here: use ms, s, min, h, d or w; did you mean 'd'?",
+        ),
         ("mode: lvie", "f.yaml:2:1: mode: 'lvie' is not one of 'live' or 'off' (did you mean 'live'?)"),
         ("rows: [{cuont: 2}]", "f.yaml:2:9: rows.0.cuont: unknown key 'cuont' (did you mean 'count'?)"),
         ("rows: [{zzz: 2}]", "f.yaml:2:9: rows.0.zzz: unknown key 'zzz' (known here: count, word)"),
@@ -60,9 +63,12 @@ def test_a_good_value_passes() -> None:
         ("by_name: {x: {wrod: y}}", "f.yaml:2:15: by_name.x.wrod: unknown key 'wrod' (did you mean 'word'?)"),
         ("rows: hello", "f.yaml:2:1: rows: must be a list, not 'hello'"),
         ("by_name: [1]", "f.yaml:2:1: by_name: must be a mapping of keys to values, not a list"),
-        ("str: 1", "f.yaml:2:1: str: unknown key 'str' (known here: by_name, limit, mode, names, rows, title, wait)"),
+        (
+            "str: 1",
+            "f.yaml:2:1: str: unknown key 'str' (known here: by_name, limit, mode, names, rows, title, wait)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_mistake_is_one_problem(text: str, said: str) -> None:
     assert problems(TITLE + text) == [said]
 

@@ -21,10 +21,14 @@ def say(memory: Memory, value: Any, at: float, signal: str = "s", **more: Any) -
 @pytest.mark.parametrize(
     ("a", "b", "both", "either"),
     [
-        (True, True, True, True), (True, False, False, True), (True, None, None, True),
-        (False, False, False, False), (False, None, False, None), (None, None, None, None),
+        (True, True, True, True),
+        (True, False, False, True),
+        (True, None, None, True),
+        (False, False, False, False),
+        (False, None, False, None),
+        (None, None, None, None),
     ],
-)  # fmt: skip
+)
 def test_three_valued_logic(a: bool | None, b: bool | None, both: bool | None, either: bool | None) -> None:
     for verdicts in ([a, b], [b, a]):
         assert judge(Node("all", below=tuple(LEAVES)), verdicts) is both
@@ -45,22 +49,31 @@ def test_level_is_unknown_before_and_after_it_holds() -> None:
 
 def test_level_takes_neither_the_late_nor_the_repeated_nor_the_wrong_type() -> None:
     memory = Level("s", above=5.0).memory()
-    assert [say(memory, *each) for each in ((6.0, 10.0), (6.0, 10.0), (4.0, 9.0), ("six", 11.0), (4.0, 10.0))] == [
-        True, False, False, False, True,
-    ]  # fmt: skip
+    assert [
+        say(memory, *each) for each in ((6.0, 10.0), (6.0, 10.0), (4.0, 9.0), ("six", 11.0), (4.0, 10.0))
+    ] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
     assert memory.verdict(10.0) is False
 
 
 @pytest.mark.parametrize(
     ("condition", "value", "verdict"),
     [
-        (Level("s", above=5.0), 5.0, False), (Level("s", above=5.0), 5.1, True), (Level("s", below=5.0), 4.9, True),
+        (Level("s", above=5.0), 5.0, False),
+        (Level("s", above=5.0), 5.1, True),
+        (Level("s", below=5.0), 4.9, True),
         (Level("s", above=5.0, below=1.0, outside=True), 0.5, True),
         (Level("s", above=5.0, below=1.0, outside=True), 3.0, False),
         (Level("s", above=5.0, below=-1.0, outside=True), 0.0, False),
-        (Level("s", states=("a", "b")), "b", True), (Level("s", states=("a", "b")), "c", False),
+        (Level("s", states=("a", "b")), "b", True),
+        (Level("s", states=("a", "b")), "c", False),
     ],
-)  # fmt: skip
+)
 def test_level_limits(condition: Level, value: Any, verdict: bool) -> None:
     memory = condition.memory()
     say(memory, value, 1.0)

@@ -55,7 +55,11 @@ def test_a_rule_that_is_off_is_checked_and_left_out() -> None:
 @pytest.mark.parametrize(
     ("when", "rest", "said"),
     [
-        ("{signal: temp, above: 60}", "", "4:22: when.above: '60' needs a unit: this signal is measured in degC"),
+        (
+            "{signal: temp, above: 60}",
+            "",
+            "4:22: when.above: '60' needs a unit: this signal is measured in degC",
+        ),
         ("{signal: temp, above: 500 degC}", "", "can never be met: 'temp' ranges from -50 to 200 degC"),
         ("{signal: tmep, above: 1 K}", "", "has no signal 'tmep' (did you mean 'temp'?)"),
         ("{signal: temp, is: hot}", "", "it has numbers, not words (use 'above' or 'below')"),
@@ -63,30 +67,74 @@ def test_a_rule_that_is_off_is_checked_and_left_out() -> None:
         ("{signal: mode, is: stoped}", "", "'mode' is never 'stoped' (did you mean 'stopped'?)"),
         ("{signal: mode, is: []}", "", "name at least one word"),
         ("{signal: temp, outside: [5 degC, 1 degC]}", "", "the lower limit must stand before the upper one"),
-        ("{signal: temp, above: 9 degC, below: 1 degC}", "", "cannot both be meant (use 'outside: [low, high]')"),
-        ("{all: [{signal: fault, cuont: {at_least: 1}}]}", "", "4:30: when.all.0.cuont: unknown key 'cuont' (did you mean 'count'?)"),
+        (
+            "{signal: temp, above: 9 degC, below: 1 degC}",
+            "",
+            "cannot both be meant (use 'outside: [low, high]')",
+        ),
+        (
+            "{all: [{signal: fault, cuont: {at_least: 1}}]}",
+            "",
+            "4:30: when.all.0.cuont: unknown key 'cuont' (did you mean 'count'?)",
+        ),
         ("{all: [{signal: mode, is: stopped}], signal: mode}", "", "'all' has no signal of its own"),
         ("{not: {}}", "", "when.not: a condition asks one thing; found none"),
         ("{above: 1 degC}", "", "the key 'signal' is required: what is this about?"),
-        ("{signal: fault, count: {at_least: 1}}", "", "count needs one of 'over' (a time) and 'per' (operations)"),
+        (
+            "{signal: fault, count: {at_least: 1}}",
+            "",
+            "count needs one of 'over' (a time) and 'per' (operations)",
+        ),
         ("{signal: fault, count: {at_least: 1, per: many trips}}", "", "is not a number of operations"),
         ("{signal: temp, count: {at_least: 1, over: 1 h}}", "", "is a gauge: say what counts"),
-        ("{signal: trips, count: {at_least: 1, over: 1 h, above: 3}}", "", "is a counter: its steps are counted"),
+        (
+            "{signal: trips, count: {at_least: 1, over: 1 h, above: 3}}",
+            "",
+            "is a counter: its steps are counted",
+        ),
         ("{signal: trips, drift: {up: 1, against: 1 h}}", "", "it only grows, so it cannot drift"),
         ("{signal: temp, drift: {up: 1.2.3 sigma, against: 1 h}}", "", "when.drift.up:"),
-        ("{signal: temp, drift: {up: 0 K, against: 1 h}}", "", "the shift to look for must be larger than nothing"),
+        (
+            "{signal: temp, drift: {up: 0 K, against: 1 h}}",
+            "",
+            "the shift to look for must be larger than nothing",
+        ),
         ("{signal: temp, drift: {against: 1 h}}", "", "drift needs one of 'up' and 'down'"),
         ("{silent: 1 h}", "by: floor", "a device is silent as a whole"),
-        ("{signal: temp, above: 1 degC}", "by: flor", "no signal belongs to a 'flor' (did you mean 'floor'?)"),
-        ("{signal: temp, above: 1 degC}", "by: floor", "no signal that this rule asks about belongs to a 'floor'"),
-        ("{any: [{signal: lamp, is: 'on'}, {signal: close, above: 1 s}]}", "by: floor", "'lamp' belongs to a 'channel', not to a 'floor'"),
-        ("{signal: temp, above: 60 degC}", "clear: {below: 61 degC}", "5:9: clear.below: this lies on the wrong side"),
-        ("{signal: mode, is: stopped}", "clear: {is: stopped, for: 1 h}", "clear.is: this lies on the wrong side"),
+        (
+            "{signal: temp, above: 1 degC}",
+            "by: flor",
+            "no signal belongs to a 'flor' (did you mean 'floor'?)",
+        ),
+        (
+            "{signal: temp, above: 1 degC}",
+            "by: floor",
+            "no signal that this rule asks about belongs to a 'floor'",
+        ),
+        (
+            "{any: [{signal: lamp, is: 'on'}, {signal: close, above: 1 s}]}",
+            "by: floor",
+            "'lamp' belongs to a 'channel', not to a 'floor'",
+        ),
+        (
+            "{signal: temp, above: 60 degC}",
+            "clear: {below: 61 degC}",
+            "5:9: clear.below: this lies on the wrong side",
+        ),
+        (
+            "{signal: mode, is: stopped}",
+            "clear: {is: stopped, for: 1 h}",
+            "clear.is: this lies on the wrong side",
+        ),
         ("{signal: temp, above: 60 degC}", "clear: {quiet: 1 d}", "nothing is counted here"),
         ("{signal: temp, above: 60 degC}", "clear: {}", "clear needs one of"),
-        ("{all: [{signal: temp, above: 60 degC}, {signal: mode, is: stopped}]}", "clear: {below: 50 degC}", "this rule asks about several"),
+        (
+            "{all: [{signal: temp, above: 60 degC}, {signal: mode, is: stopped}]}",
+            "clear: {below: 50 degC}",
+            "this rule asks about several",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_mistake_is_one_problem_with_its_place(when: str, rest: str, said: str) -> None:
     found = [
         problem for problem in problems(when, rest) if "is required" not in problem or "about" in problem

@@ -110,9 +110,18 @@ class Site:
         """The lift says these values, now or (`sent`) as written at an earlier time."""
         at = self.now if sent is None else seconds(sent)
         readings = [
-            Reading(device, "elevator", signal, part, float(value) if isinstance(value, int) else value, at, holds, retained)
+            Reading(
+                device,
+                "elevator",
+                signal,
+                part,
+                float(value) if isinstance(value, int) else value,
+                at,
+                holds,
+                retained,
+            )
             for signal, value in values.items()
-        ]  # fmt: skip
+        ]
         self.unheard += self.engine.receive(readings, self.now)
         return self
 
