@@ -320,11 +320,11 @@ class Engine:
 
     def last_heard(self) -> dict[str, tuple[str, float]]:
         """Device: its kind and the arrival time at which it last spoke; only those that ever did."""
-        return {d.id: (d.kind, d.heard_at) for d in self.devices.values() if d.heard_at is not None}
+        return {d.id: (d.kind, d.heard_at) for d in list(self.devices.values()) if d.heard_at is not None}
 
     def standing(self) -> dict[str, int]:
         """How many watches there are, and how many are open."""
-        watches = [watch for device in self.devices.values() for watch in device.watches.values()]
+        watches = [watch for device in list(self.devices.values()) for watch in list(device.watches.values())]
         return {"watches": len(watches), "open": sum(watch.state is OPEN for watch in watches)}
 
     # -- memory over restarts -----------------------------------------------------------------------
@@ -336,7 +336,7 @@ class Engine:
             "stopped_at": self._stopped_at, "order": self._order, "serial": self._serial,
             "counters": dict(self.counters),
             "devices": [
-                [d.id, d.kind, d.heard, d.offline, d.sight_at, _dump_watches(d)]
+                [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, _dump_watches(d)]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
@@ -350,9 +350,9 @@ class Engine:
         engine.number, engine._offset, engine._order = data["number"], data["offset"], data["order"]
         engine._stopped_at, engine._serial = data["stopped_at"], data["serial"]
         engine.counters = dict(data["counters"])
-        for name, kind, heard, offline, sight_at, watches in data["devices"]:
+        for name, kind, heard, heard_at, offline, sight_at, watches in data["devices"]:
             device = engine.devices[name] = Device(name, kind, heard)
-            device.offline, device.sight_at = offline, sight_at
+            device.heard_at, device.offline, device.sight_at = heard_at, offline, sight_at
             for rule_id, part, dumped in watches:
                 rule = rulebook.rules.get(rule_id)
                 if rule is None:
