@@ -276,3 +276,11 @@ def test_changes_are_numbered_without_a_gap_and_say_when_they_were_noticed() -> 
     assert change.noticed == pytest.approx(seconds("09:10"), abs=1e-3)
     assert change.reason["held"] == 600.0
     assert change.evidence[0]["value"] == 61.0
+
+
+def test_nothing_is_noticed_before_the_word_that_caused_it_arrived() -> None:
+    site = Site(rule("{signal: fault, count: {at_least: 2, over: 1 h}}", "for: 10 s"))
+    site.at("08:00").reads(fault="break").at("08:30").reads(sent="07:59", fault="break").at("08:31")
+    [change] = site.unheard
+    assert change.at == seconds("08:00:10")
+    assert change.noticed == pytest.approx(seconds("08:30"), abs=1e-3)
