@@ -101,7 +101,7 @@ def end(engine: Engine, story: list[tuple[Any, ...]]) -> list[Change]:
     return engine.link(True, now + 1.0) + engine.advance(now + 5000.0)
 
 
-SLOW = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck), derandomize=True)
+SLOW = settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 @SLOW
