@@ -74,9 +74,14 @@ def run(
     clock_topic: Annotated[str, typer.Option(help="take the time from this topic (replay and demo only)")] = "",
 ) -> None:
     """Run the daemon. / 运行守护进程。"""
+    import sqlite3
+
+    from sqlalchemy.exc import DBAPIError
+
     from foretell.intake.journal import JournalError
     from foretell.service import StartError, start
     from foretell.tickets.store import StoreError
+    from foretell.web.server import CannotListen
 
     log = logger()
     settings = settings_of(config)
@@ -86,8 +91,10 @@ def run(
         raise fail(str(error), error.code) from error
     except (JournalError, StoreError) as error:
         raise fail(str(error), CONFIGURATION) from error
-    except OSError as error:
-        raise fail(f"{error}", DISK) from error
+    except CannotListen as error:
+        raise fail(str(error), CONFIGURATION) from error
+    except (OSError, sqlite3.Error, DBAPIError) as error:
+        raise fail(f"the store cannot be written: {error}", DISK) from error
 
 
 @app.command()
@@ -120,7 +127,8 @@ def replay(
     wake_seed: Annotated[int | None, typer.Option(help="wake the engine at random instants as well (offline)")] = None,
     broker: Annotated[str, typer.Option(help="host:port to publish to")] = "127.0.0.1:1883",
     clock_topic: Annotated[str, typer.Option(help="where the recording's time is told")] = "foretell/clock",
-    speed: Annotated[float, typer.Option(min=0, help="recorded seconds per second; 0 as fast as possible")] = 0,
+    speed: Annotated[float, typer.Option(min=0, help="recorded seconds per second; 0 as fast as --rate")] = 0,
+    rate: Annotated[float, typer.Option(min=0, help="messages per second at most; 0 as fast as the broker takes them")] = 1500,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -133,7 +141,7 @@ def replay(
         if offline or file.suffix == ".db":
             result = replay_offline(file, bundle, profile or [], changes, wake_seed)
         else:
-            result = replay_to_broker(file, bundle, profile or [], broker, clock_topic, speed)
+            result = replay_to_broker(file, bundle, profile or [], broker, clock_topic, speed, rate)
     except RecordingError as error:
         raise fail(str(error), USAGE) from error
     except (ConnectionError, TimeoutError, OSError) as error:

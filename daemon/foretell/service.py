@@ -261,13 +261,15 @@ class Service:
 
     async def _reload(self) -> tuple[str, ...]:
         self.notifier.reloading()
-        bundle, plan, problems = await asyncio.to_thread(self._read_again)
+        settings, bundle, plan, problems = await asyncio.to_thread(self._read_again)
         self.problems = tuple(str(problem) for problem in problems if problem.severity == "error")
         self.reload_ok = plan is not None
         if plan is None:
             for problem in problems:
                 self.log.error("reload_refused", problem=str(problem))
         else:
+            # Broker, store and page stay as they were at the start; everything else is taken anew.
+            self.settings = settings._replace(store=self.settings.store, broker=self.settings.broker)
             self.reload_ok_at = self.clock.now()
             self._plans[plan.id] = plan
             await self.on_disk(self.journal.keep_plan, bundle.id, bundle.pack())
@@ -279,15 +281,15 @@ class Service:
         self.notifier.ready()
         return self.problems
 
-    def _read_again(self) -> tuple[Bundle, Plan | None, list[Problem]]:
+    def _read_again(self) -> tuple[Settings, Bundle, Plan | None, list[Problem]]:
         settings, problems = read_settings(self.settings.file)
         if settings is None:
-            return self.bundle, None, problems
+            return self.settings, self.bundle, None, problems
         bundle, problems = gather(settings.sensors, settings.rules, devices_of(settings.model))
         if problems:
-            return bundle, None, problems
+            return settings, bundle, None, problems
         plan, problems = build(bundle)
-        return bundle, plan, problems
+        return settings, bundle, plan, problems
 
     def _filters(self, plan: Plan) -> list[str]:
         return plan.profiles.filters() + ([self.clock.topic] if self.clock.topic else [])
@@ -305,7 +307,7 @@ class Service:
 
     def status(self) -> Status:
         standing = self.fold.engine.standing()
-        devices = self.fold.engine.devices.values()
+        devices = list(self.fold.engine.devices.values())  # a scrape asks from another thread
         reasons = () if self.broker.subscribed.is_set() else (f"not subscribed at the broker: {self.broker.last_error}",)
         return Status(
             self.settings.model.site, self.settings.model.title, self.settings.model.language, foretell.__version__,

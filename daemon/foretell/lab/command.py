@@ -73,7 +73,7 @@ def _summary(result: Replayed, openings: int, seconds: float) -> dict[str, Any]:
 
 
 def replay_to_broker(
-    file: Path, bundle: Bundle, names: list[str], broker: str, clock_topic: str, speed: float
+    file: Path, bundle: Bundle, names: list[str], broker: str, clock_topic: str, speed: float, rate: float
 ) -> dict[str, Any]:
     """A recording published like its devices would, with its own time on `clock_topic`."""
     host, _, port = broker.rpartition(":")
@@ -83,7 +83,7 @@ def replay_to_broker(
     publisher = Publisher(host, int(port), "foretell-replay")
     began = monotonic()
     try:
-        count, last = publish(messages(file, profiles), publisher, clock_topic, speed)
+        count, last = publish(messages(file, profiles), publisher, clock_topic, speed, rate)
     finally:
         publisher.close()
     return {"messages": count, "until": spell(last), "seconds": round(monotonic() - began, 2)}

@@ -17,6 +17,7 @@ from foretell.intake.mqtt import Publisher
 from foretell.lab.recording import Recorded
 
 CHUNK = 2_000
+RATE_STEP = 20
 
 
 class Replayed(NamedTuple):
@@ -28,11 +29,14 @@ class Replayed(NamedTuple):
     rejected: dict[str, int]
 
 
-def publish(recorded: Iterable[Recorded], publisher: Publisher, clock_topic: str, speed: float) -> tuple[int, float]:
+def publish(
+    recorded: Iterable[Recorded], publisher: Publisher, clock_topic: str, speed: float, rate: float
+) -> tuple[int, float]:
     """Publish messages in order, telling their time on `clock_topic` before each new instant.
 
-    `speed` is recorded seconds per second; 0 is as fast as the broker takes them. Returns how many
-    messages went out, and the last instant.
+    `speed` is recorded seconds per second, `rate` messages per second at most; 0 leaves it to the broker,
+    which drops without a word what its subscriber does not take in time. Returns how many messages went
+    out, and the last instant.
     """
     count, now, began, first = 0, 0.0, monotonic(), 0.0
     for message in recorded:
@@ -40,6 +44,8 @@ def publish(recorded: Iterable[Recorded], publisher: Publisher, clock_topic: str
             first = message.at
         if speed > 0:
             pause(began + (message.at - first) / speed - monotonic())
+        if rate > 0 and count % RATE_STEP == 0:
+            pause(began + count / rate - monotonic())
         if message.at > now:
             now = message.at
             publisher.publish(clock_topic, repr(now))
