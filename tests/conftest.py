@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.brokers import Mosquitto
+from tests.brokers import certificates, guarded_mosquitto, mosquitto, narrow_mosquitto
+
+__all__ = ["anyio_backend", "certificates", "guarded_mosquitto", "mosquitto", "narrow_mosquitto"]
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path / "broker")
-    broker.start()
-    yield broker
-    broker.stop()
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Ours is an asyncio program; it is tested on no other event loop."""
+    return "asyncio"

@@ -52,7 +52,7 @@ def decode(route: Route, payload: bytes, arrived: float, retained: bool) -> Deco
         body = _json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Decoded([], [Reject("not_json", str(error))])
-    except RecursionError:
+    except (RecursionError, MemoryError):
         return Decoded([], [Reject("too_deep", "nested too deeply")])
     return _body(route, body, arrived, retained)
 
@@ -63,7 +63,9 @@ def _liveness(route: Route, payload: bytes, arrived: float, retained: bool) -> D
     if words is None or said not in (words.online, words.offline):
         return Decoded([], [Reject("unknown_value", f"liveness says {said[:80]!r}")])
     value = "online" if said == words.online else "offline"
-    return Decoded([Reading(route.device, route.profile.kind, "online", "", value, arrived, math.inf, retained)], [])
+    return Decoded(
+        [Reading(route.device, route.profile.kind, "online", "", value, arrived, math.inf, retained)], []
+    )
 
 
 def _body(route: Route, body: Any, arrived: float, retained: bool) -> Decoded:
@@ -88,7 +90,9 @@ def _body(route: Route, body: Any, arrived: float, retained: bool) -> Decoded:
             continue
         if value is not None:
             readings.append(
-                Reading(route.device, profile.kind, extract.signal.name, part, value, at, profile.holds, retained)
+                Reading(
+                    route.device, profile.kind, extract.signal.name, part, value, at, profile.holds, retained
+                )
             )
     if not readings and not rejects:
         rejects.append(Reject("no_signal", f"none of the fields of {profile.id} is here"))
@@ -109,26 +113,35 @@ def _walk(body: Any, steps: tuple[str | int, ...]) -> Any:
 def _value(extract: Extract, raw: Any) -> Value | None:
     """The value in the signal's unit or words; None if it means 'no value'. Raises Unusable."""
     signal = extract.signal
+    if isinstance(raw, dict | list):
+        raise Unusable("wrong_type", f"{_shown(raw)} is not a value")
     if extract.missing and canonical(raw) in extract.missing:
         return None
     if signal.numeric:
         if isinstance(raw, bool) or not isinstance(raw, int | float):
-            raise Unusable("wrong_type", f"{raw!r:.60} is not a number")
+            raise Unusable("wrong_type", f"{_shown(raw)} is not a number")
         try:
             value = float(raw) * extract.scale + extract.offset
         except OverflowError:
-            raise Unusable("out_of_range", f"{raw!r:.60} is too large") from None
+            raise Unusable("out_of_range", f"{_shown(raw)} is too large") from None
         if not signal.low <= value <= signal.high or not math.isfinite(value):
             raise Unusable("out_of_range", f"{value:g} {signal.unit} is not physical")
         return value
-    if isinstance(raw, dict | list):
-        raise Unusable("wrong_type", f"{type(raw).__name__} is not a word")
     word = canonical(raw)
     if extract.words is not None:
         word = extract.words.get(word, word)
-    if (signal.values and word not in signal.values) or len(word) > NAME_MAX:
+    if (signal.values and word not in signal.values) or len(word) > NAME_MAX or not word.isprintable():
         raise Unusable("unknown_value", f"{word[:60]!r}")
     return word
+
+
+def _shown(raw: Any) -> str:
+    """A value for people to read, short, whatever it is."""
+    if isinstance(raw, dict | list):
+        return "a mapping" if isinstance(raw, dict) else "a list"
+    if isinstance(raw, int) and raw.bit_length() > 128:
+        return "a huge number"
+    return f"{raw!r:.60}"
 
 
 def _part(extract: Extract, body: Any) -> str:
@@ -146,14 +159,14 @@ def _part(extract: Extract, body: Any) -> str:
 
 
 def event_time(clock: Clock, body: Any, arrived: float) -> float:
-    """The device's time in Unix seconds. Raises Unusable when it is absent, unreadable or not to be believed."""
+    """The device's time in Unix seconds. Raises Unusable when it is absent, unreadable or incredible."""
     raw = _walk(body, clock.steps)
     if raw is _ABSENT or raw is None:
         raise Unusable("no_time", "the field of the time is not here")
     try:
         at = _instant(clock, raw)
     except (ValueError, OverflowError, OSError, TypeError):
-        raise Unusable("bad_time", f"{raw!r:.60} is not a time") from None
+        raise Unusable("bad_time", f"{_shown(raw)} is not a time") from None
     if not arrived - clock.behind <= at <= arrived + clock.ahead:
         raise Unusable("clock_skew", f"{at - arrived:+.0f} s from arrival")
     return at

@@ -11,7 +11,17 @@ from foretell.engine.engine import Engine
 from foretell.engine.facts import Change
 from foretell.engine.rule import Rulebook
 from foretell.intake.decode import Reject, decode
-from foretell.intake.journal import CLOCK_STEP, LINK, OWN, PLAN, REPAIR, RETAINED, STARTED, TICK_OF_CLOCK, Entry
+from foretell.intake.journal import (
+    CLOCK_STEP,
+    LINK,
+    OWN,
+    PLAN,
+    REPAIR,
+    RETAINED,
+    STARTED,
+    TICK_OF_CLOCK,
+    Entry,
+)
 from foretell.intake.profiles import Profiles
 from foretell.site.kinds import Kind
 
@@ -27,7 +37,7 @@ class Plan(NamedTuple):
 
 
 class Repair(msgspec.Struct):
-    """A person's act: this failure mode of the device was repaired. `act` numbers acts, so none counts twice."""
+    """A person repaired this failure mode of the device. `act` numbers acts, so that none counts twice."""
 
     act: int
     device: str
@@ -96,6 +106,8 @@ class Fold:
         if entry.topic == LINK:
             return engine.link(entry.payload == b"up", now)
         if entry.topic == STARTED:
+            # Changes are numbered on from what was applied before, also where this journal is younger than the ledger.
+            engine.number = max(engine.number, int(entry.payload or b"0"))
             # Nobody listened between the last entry and this one: the clock stood still from there on.
             return engine.link(False, self.arrived or now)
         if entry.topic == CLOCK_STEP:
@@ -115,7 +127,12 @@ class Fold:
 
     def _adopt(self, plan_id: str, now: float) -> list[Change]:
         if plan_id != self.plan.id:
-            self.plan = self.find_plan(plan_id)
+            try:
+                self.plan = self.find_plan(plan_id)
+            except (
+                Exception
+            ):  # forgotten, or of a time whose words we no longer read: go on with what we have
+                self.counters["plans_missing"] = self.counters.get("plans_missing", 0) + 1
         changes = self.engine.adopt(self.plan.rulebook, now)
         self.engine.expect(self.plan.devices, now)
         return changes

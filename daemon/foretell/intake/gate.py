@@ -10,7 +10,7 @@ from foretell.intake.journal import CLOCK_STEP, DUPLICATE, LINK, RETAINED, Entry
 from foretell.intake.mqtt import Arrived, Event, Link
 
 STAMP_STEP = 1e-6
-"""Seconds between two stamps, at least: what arrives without a time of its own stays distinct and in order."""
+"""Seconds between two stamps, at least: what arrives in one instant stays distinct and in order."""
 
 
 class Admitted(NamedTuple):
@@ -40,6 +40,8 @@ class Gate:
         for event in events:
             if isinstance(event, Link):
                 self._held.append(event)
+                if event.up and not event.session_present:
+                    self.journal.forget_deliveries()  # of a session that is gone; its packet ids start anew
             else:
                 admitted.messages.append(event)
                 self._message(event, admitted.entries)

@@ -9,6 +9,7 @@ round `anext` loses messages, and an unknown protocol version must fall back to 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import ssl
 import threading
@@ -27,7 +28,12 @@ SESSION_EXPIRY_S = 14 * 86400
 RECEIVE_MAXIMUM = 200
 PACKET_MAX_BYTES = 64 * 1024
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.5, 60.0
-_UNSUPPORTED_VERSION = {1, 132}
+ANSWER_WITHIN_S = 5.0
+REFUSED_AGAIN_S = 60.0
+"""A refused subscription is asked for again after so long: someone may have mended the broker's ACL."""
+
+UNSUPPORTED_VERSION, NOT_LET_IN, TAKEN_OVER = 132, {134, 135}, 142
+"""Reason codes of MQTT 5, into which the client translates the codes of 3.1.1."""
 
 
 class BrokerSettings(NamedTuple):
@@ -68,14 +74,32 @@ class Link(NamedTuple):
 Event = Arrived | Link
 
 
+class Unanswered(aiomqtt.MqttError):
+    """The broker took the connection, and then closed it or stood there without a word."""
+
+
 class Inbox:
-    """What came in and waits for the pump, in order. One reader; filled by the event loop."""
+    """What came in and waits for the pump, in order. One reader; filled by the event loop.
+
+    The broker's window bounds what it must hand over twice; what it sends only once (QoS 0) is bounded here:
+    the newest is dropped and counted.
+    """
+
+    WAITING_MAX, BYTES_MAX = 10_000, 16 * 1024 * 1024
 
     def __init__(self) -> None:
+        self.dropped = 0
         self._events: list[Event] = []
+        self._bytes = 0
         self._something = asyncio.Event()
 
     def put(self, event: Event) -> None:
+        if isinstance(event, Arrived):
+            full = len(self._events) >= self.WAITING_MAX or self._bytes >= self.BYTES_MAX
+            if full and not event.qos:
+                self.dropped += 1
+                return
+            self._bytes += len(event.payload)
         self._events.append(event)
         if not self._something.is_set():
             self._something.set()
@@ -85,7 +109,7 @@ class Inbox:
 
     def drain(self) -> list[Event]:
         """Everything that is here."""
-        events, self._events = self._events, []
+        events, self._events, self._bytes = self._events, [], 0
         self._something.clear()
         return events
 
@@ -118,24 +142,29 @@ class BrokerConnection:
         self.sessions_lost = 0
         self.refused_topics = 0
         self.last_error = ""
+        self.pause = BACKOFF_FIRST_S
+        self.protocol = paho.MQTTv311 if settings.protocol == "3.1.1" else paho.MQTTv5
+        self._answered = False  # whether the broker ever answered us in the protocol that we speak
         self._epoch = 0
         self._client: aiomqtt.Client | None = None
-        self._protocol = paho.MQTTv5 if settings.protocol in ("auto", "5") else paho.MQTTv311
         self._resubscribe = asyncio.Event()
 
     async def run(self) -> None:
         """Connect, subscribe, and stay; again after every loss, with growing, jittered pauses."""
-        pause = BACKOFF_FIRST_S
+        now = asyncio.get_running_loop().time
         while True:
+            began = now()
             try:
                 await self._stay_connected()
-            except (aiomqtt.MqttError, OSError, ssl.SSLError) as error:
-                self._note_failure(error)
-            if self.subscribed.is_set():
-                pause = BACKOFF_FIRST_S
+            except (aiomqtt.MqttError, OSError) as error:
+                self._note_failure(error, str(error))
+            except Exception as error:  # whatever went wrong in there, the next connection may do better
+                self._note_failure(error, f"unexpected: {error!r}")
+            if self.subscribed.is_set() and now() - began > self.pause:
+                self.pause = BACKOFF_FIRST_S
             self.subscribed.clear()
-            await asyncio.sleep(random.uniform(0.5, 1.0) * pause)
-            pause = min(pause * 2, BACKOFF_LAST_S)
+            await asyncio.sleep(random.uniform(0.5, 1.0) * self.pause)
+            self.pause = min(self.pause * 2, BACKOFF_LAST_S)
 
     def acknowledge(self, messages: Sequence[Arrived]) -> None:
         """Tell the broker that these are safe, in the order in which they came.
@@ -152,39 +181,70 @@ class BrokerConnection:
     def follow(self, filters: Sequence[str]) -> None:
         """Subscribe to another set of topics from now on."""
         gone = [each for each in self.filters if each not in filters]
-        self.old_filters = [*self.old_filters, *gone]
+        self.old_filters = [each for each in (*self.old_filters, *gone) if each not in filters]
         self.filters = list(filters)
         self._resubscribe.set()
 
     # -- one connection -----------------------------------------------------------------------------
 
     async def _stay_connected(self) -> None:
-        client = self._new_client()
+        lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        client = self._client = self._new_client(lost)
         try:
-            async with client:
-                self._client = client
-                await self._subscribe(client)
-                self.subscribed.set()
-                self.log("broker_connected", host=self.settings.host, port=self.settings.port, topics=len(self.filters))
-                async with asyncio.TaskGroup() as tasks:
-                    following = tasks.create_task(self._keep_subscribed(client))
-                    # Nothing is ever queued there (see _arrive): this only ends, with the error, when the
-                    # connection does.
-                    async for _ in client.messages:
-                        pass
-                    following.cancel()
-        except* (aiomqtt.MqttError, OSError) as group:
-            raise group.exceptions[0] from None
+            await self._open(client, lost)
+            self._resubscribe.set()
+            while not lost.done():
+                self._resubscribe.clear()
+                patience = None if await self._subscribe(client) else REFUSED_AGAIN_S
+                await self._until_asked(lost, patience)
+            raise aiomqtt.MqttError(lost.result())
         finally:
-            self._client = None
-            if self.connected:
-                self.connected = False
-                self.inbox.put(Link(False, False))
+            await self._hang_up(client)
 
-    def _new_client(self) -> aiomqtt.Client:
+    async def _open(self, client: aiomqtt.Client, lost: asyncio.Future[str]) -> None:
+        """Connect. A broker that closes without an answer is not waited for."""
+        entering: asyncio.Future[Any] = asyncio.ensure_future(client.__aenter__())
+        try:
+            await _either(entering, lost)
+            if not entering.done() and not client._connected.done():
+                raise Unanswered(f"the broker closed the connection without an answer: {lost.result()}")
+            await entering
+        except aiomqtt.exceptions.MqttConnectError:
+            raise
+        except aiomqtt.MqttError as error:
+            if client._client.socket() is None:
+                raise
+            raise Unanswered(f"the broker took the connection and said nothing: {error}") from None
+        finally:
+            entering.cancel()
+
+    async def _until_asked(self, lost: asyncio.Future[str], patience: float | None) -> None:
+        """Until the connection is lost, other topics are wanted, or `patience` seconds have passed."""
+        asked: asyncio.Future[Any] = asyncio.ensure_future(self._resubscribe.wait())
+        try:
+            await _either(asked, lost, patience)
+        finally:
+            asked.cancel()
+
+    async def _hang_up(self, client: aiomqtt.Client) -> None:
+        """Say goodbye if that is possible at once, and leave no socket behind."""
+        self._client = None
+        await asyncio.sleep(0)  # until the loop has been told of what waits to be written
+        inner = client._client
+        inner.on_socket_register_write = None  # from now on it writes at once
+        with contextlib.suppress(Exception):
+            if inner.is_connected():
+                inner.loop_write()
+                inner.disconnect()
+        inner._sock_close()
+        if self.connected:
+            self.connected = False
+            self.inbox.put(Link(False, False))
+
+    def _new_client(self, lost: asyncio.Future[str]) -> aiomqtt.Client:
         """A new client for each connection: aiomqtt's does not survive a second one."""
         settings = self.settings
-        five = self._protocol == paho.MQTTv5
+        five = self.protocol == paho.MQTTv5
         self._epoch += 1
         client = aiomqtt.Client(
             settings.host,
@@ -192,30 +252,43 @@ class BrokerConnection:
             identifier=settings.client_id,
             username=settings.username,
             password=settings.password_file.read_text().strip() if settings.password_file else None,
-            protocol=aiomqtt.ProtocolVersion(self._protocol),
+            protocol=aiomqtt.ProtocolVersion(self.protocol),
             clean_session=None if five else False,
             clean_start=False if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
             keepalive=settings.keepalive_s,
+            timeout=ANSWER_WITHIN_S,
             properties=_connect_properties() if five else None,
             tls_context=_tls(settings),
         )
         inner = client._client
         inner.manual_ack_set(True)
-        accept = inner.on_connect
         epoch = self._epoch
+        accept, part = client._on_connect, client._on_disconnect
 
         def connected(c: Any, userdata: Any, flags: Any, reason: Any, properties: Any = None) -> None:
             if not reason.is_failure and not self.connected:
-                self.connected = True
-                self.connections += 1
-                if not flags.session_present and self.connections > 1:
-                    self.sessions_lost += 1
-                self.inbox.put(Link(True, flags.session_present))
-            accept(c, userdata, flags, reason, properties)  # type: ignore[misc]
+                self._came_up(bool(flags.session_present))
+            accept(c, userdata, flags, reason, properties)
+
+        def disconnected(c: Any, userdata: Any, flags: Any, reason: Any, properties: Any = None) -> None:
+            _settle(lost, _plainly(reason, flags.is_disconnect_packet_from_server))
+            part(c, userdata, flags, reason, properties)
 
         inner.on_connect = connected
+        inner.on_disconnect = disconnected
         inner.on_message = lambda _c, _u, message: self._arrive(message, epoch)
+        # What the client stumbles over while it reads or writes ends up there and nowhere else.
+        client._disconnected.add_done_callback(
+            lambda end: _settle(lost, str(end.cancelled() or end.exception()))
+        )
         return client
+
+    def _came_up(self, session_present: bool) -> None:
+        self.connected = self._answered = True
+        self.connections += 1
+        if not session_present and self.connections > 1:
+            self.sessions_lost += 1
+        self.inbox.put(Link(True, session_present))
 
     def _arrive(self, message: paho.MQTTMessage, epoch: int) -> None:
         try:
@@ -226,42 +299,90 @@ class BrokerConnection:
             self.refused_topics += 1
             topic = "$refused"
         self.inbox.put(
-            Arrived(topic, bytes(message.payload), message.qos, bool(message.retain), bool(message.dup), message.mid, epoch)
+            Arrived(
+                topic,
+                bytes(message.payload),
+                message.qos,
+                bool(message.retain),
+                bool(message.dup),
+                message.mid,
+                epoch,
+            )
         )
 
-    async def _keep_subscribed(self, client: aiomqtt.Client) -> None:
-        while True:
-            await self._resubscribe.wait()
-            self._resubscribe.clear()
-            await self._subscribe(client)
+    async def _subscribe(self, client: aiomqtt.Client) -> bool:
+        """Subscribe on every connection: a broker that lost power has forgotten us without a word.
 
-    async def _subscribe(self, client: aiomqtt.Client) -> None:
-        """Subscribe on every connection: a broker that lost power has forgotten us without a word."""
+        Returns whether every topic was granted; until it is, we are not `subscribed`.
+        """
         if self.old_filters:
             await client.unsubscribe(list(self.old_filters))
             self.old_filters = []
+        refused = False
         for first in range(0, len(self.filters), 100):
             some = self.filters[first : first + 100]
-            if self._protocol == paho.MQTTv5:
-                codes = await client.subscribe([(each, SubscribeOptions(qos=1, retainHandling=1)) for each in some])
-            else:
-                codes = await client.subscribe([(each, 1) for each in some])
-            for each, code in zip(some, codes, strict=False):
-                if (code if isinstance(code, int) else code.value) >= 128:
-                    self.last_error = f"the broker refused the subscription to {each}: {code}"
-                    self.log("subscription_refused", topic=each, reason=str(code))
+            for topic, code in zip(some, await self._ask_for(client, some), strict=False):
+                if getattr(code, "value", code) >= 128:
+                    refused = True
+                    self.last_error = f"the broker refused the subscription to {topic}: {code}"
+                    self.log("subscription_refused", topic=topic, reason=str(code))
+        if refused:
+            self.subscribed.clear()
+        elif not self.subscribed.is_set():
+            self.subscribed.set()
+            host, port = self.settings.host, self.settings.port
+            self.log("broker_connected", host=host, port=port, topics=len(self.filters))
+        return not refused
 
-    def _note_failure(self, error: Exception) -> None:
+    async def _ask_for(self, client: aiomqtt.Client, topics: Sequence[str]) -> Sequence[Any]:
+        if self.protocol != paho.MQTTv5:
+            return await client.subscribe([(each, 1) for each in topics])
+        options = SubscribeOptions(qos=1, retainHandling=1)
+        return await client.subscribe([(each, options) for each in topics])
+
+    def _note_failure(self, error: Exception, said: str) -> None:
         code = getattr(error, "rc", None)
         value = getattr(code, "value", code)
-        if self.settings.protocol == "auto" and self._protocol == paho.MQTTv5 and value in _UNSUPPORTED_VERSION:
-            self._protocol = paho.MQTTv311
-        self.last_error = str(error)
-        self.log("broker_lost", host=self.settings.host, port=self.settings.port, error=str(error))
+        unanswered = isinstance(error, Unanswered) and not self._answered
+        if self.settings.protocol == "auto" and (value == UNSUPPORTED_VERSION or unanswered):
+            # A broker of the old school, or one that was just starting: next we speak the other protocol.
+            self.protocol = paho.MQTTv311 if self.protocol == paho.MQTTv5 else paho.MQTTv5
+            self._answered = False
+        if value in NOT_LET_IN:
+            who = (
+                f"user '{self.settings.username}'" if self.settings.username else "nobody: no username is set"
+            )
+            said = f"{said} (we came as {who}; look at username and password_file)"
+        self.last_error = said
+        self.log("broker_lost", host=self.settings.host, port=self.settings.port, error=said)
+
+
+async def _either(
+    one: asyncio.Future[Any], other: asyncio.Future[Any], patience: float | None = None
+) -> None:
+    """Until one of two is done, or `patience` seconds have passed. Neither is cancelled or asked."""
+    await asyncio.wait({one, other}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _plainly(reason: Any, said_by_broker: bool) -> str:
+    """Why a connection ended, for people."""
+    if said_by_broker:
+        hint = "; is a second foretell running with our client_id?" if reason.value == TAKEN_OVER else ""
+        return f"the broker ended the connection: {reason}{hint}"
+    return (
+        "the connection broke off"
+        if str(reason) == "Unspecified error"
+        else f"the connection broke off: {reason}"
+    )
+
+
+def _settle(future: asyncio.Future[str], said: str) -> None:
+    if not future.done():
+        future.set_result(said)
 
 
 def _connect_properties() -> Properties:
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = SESSION_EXPIRY_S
     properties.ReceiveMaximum = RECEIVE_MAXIMUM
     properties.MaximumPacketSize = PACKET_MAX_BYTES
@@ -274,7 +395,9 @@ def _tls(settings: BrokerSettings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.cert_file:
-        context.load_cert_chain(str(settings.cert_file), str(settings.key_file) if settings.key_file else None)
+        context.load_cert_chain(
+            str(settings.cert_file), str(settings.key_file) if settings.key_file else None
+        )
     return context
 
 
@@ -291,8 +414,10 @@ class Publisher:
         self._client.connect(host, port, keepalive=60)
         self._client.loop_start()
 
-    def publish(self, topic: str, payload: bytes | str, *, retain: bool = False, timeout_s: float = 60.0) -> None:
-        """Send one message; waits while the window is full. Raises TimeoutError if the broker stops answering."""
+    def publish(
+        self, topic: str, payload: bytes | str, *, retain: bool = False, timeout_s: float = 60.0
+    ) -> None:
+        """Send one message; waits while the window is full. Raises TimeoutError if nothing is answered."""
         if not self._room.acquire(timeout=timeout_s):
             raise TimeoutError(f"the broker acknowledged nothing for {timeout_s:g} s")
         self._client.publish(topic, payload, qos=1, retain=retain)

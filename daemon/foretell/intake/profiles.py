@@ -63,9 +63,9 @@ class ExampleModel(Strict):
 class RecordingModel(Strict):
     """How a row of a recording becomes a message: topic placeholders from columns, rows picked by pattern."""
 
-    columns: dict[str, str] = {}
-    constants: dict[str, str] = {}
-    rows: dict[str, str] = {}
+    columns: dict[str, str] = Field(default={})
+    constants: dict[str, str] = Field(default={})
+    rows: dict[str, str] = Field(default={})
 
 
 class ProfileModel(Strict):
@@ -169,21 +169,37 @@ def _topic_problems(document: Document, model: ProfileModel) -> list[Problem]:
         topics.append((("liveness", "topic"), model.liveness.topic))
     for at, topic in topics:
         if not _TEMPLATE.match(topic) or not topic or topic.startswith(("$", "/")):
-            found.append(document.problem_at(at, f"'{topic}' is not a topic", "placeholders are written {device}, not + or #"))
+            found.append(
+                document.problem_at(
+                    at, f"'{topic}' is not a topic", "placeholders are written {device}, not + or #"
+                )
+            )
             continue
         holes = _HOLE.findall(topic)
         if any("{" in level and not _HOLE.fullmatch(level) for level in topic.split("/")):
-            found.append(document.problem_at(at, "a placeholder must fill a whole level of the topic, as in a/{device}/b"))
+            found.append(
+                document.problem_at(
+                    at, "a placeholder must fill a whole level of the topic, as in a/{device}/b"
+                )
+            )
         for hole in _HOLE.findall(model.device):
             if hole not in holes:
                 hint = did_you_mean(hole, holes) or f"the topic has: {', '.join(holes) or 'none'}"
-                found.append(document.problem_at(at, f"the topic has no placeholder '{{{hole}}}' to name the device", hint))
+                found.append(
+                    document.problem_at(
+                        at, f"the topic has no placeholder '{{{hole}}}' to name the device", hint
+                    )
+                )
     if not _HOLE.search(model.device):
-        found.append(document.problem_at(("device",), "every device would have the same name", "use '{device}'"))
+        found.append(
+            document.problem_at(("device",), "every device would have the same name", "use '{device}'")
+        )
     return found
 
 
-def _extracts(document: Document, kind: Kind, name: str, body: FieldModel) -> tuple[list[Extract], list[Problem]]:
+def _extracts(
+    document: Document, kind: Kind, name: str, body: FieldModel
+) -> tuple[list[Extract], list[Problem]]:
     at: Path = ("signals", name)
     signal = kind.signals.get(name)
     if signal is None:
@@ -216,7 +232,11 @@ def _map_problems(document: Document, signal: Signal, body: FieldModel, at: Path
     if body.map is None:
         return []
     if signal.numeric:
-        return [document.problem_at(at, f"'{signal.name}' is a {signal.type}: it has numbers, not words to map to")]
+        return [
+            document.problem_at(
+                at, f"'{signal.name}' is a {signal.type}: it has numbers, not words to map to"
+            )
+        ]
     found = []
     for key, word in body.map.items():
         if signal.values and word not in signal.values:
@@ -231,7 +251,11 @@ def _clock(document: Document, model: TimeModel | None) -> tuple[Clock | None, l
     try:
         zone = ZoneInfo(model.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None, [document.problem_at(("time", "zone"), f"unknown time zone '{model.zone}'", "such as Asia/Shanghai")]
+        return None, [
+            document.problem_at(
+                ("time", "zone"), f"unknown time zone '{model.zone}'", "such as Asia/Shanghai"
+            )
+        ]
     return Clock(_steps(model.field), model.format, zone, model.ahead, model.behind), []
 
 
@@ -239,7 +263,7 @@ def _steps(field: str) -> tuple[str | int, ...]:
     """The steps of a field path: "door.close_ms", "readings[0].v"."""
     steps: list[str | int] = []
     for step in re.sub(r"\[(\d+)\]", r".\1", field).split("."):
-        steps.append(int(step) if step.isdigit() and len(step) < 6 else step)
+        steps.append(int(step) if step.isdecimal() and step.isascii() and len(step) < 6 else step)
     return tuple(steps)
 
 
@@ -256,7 +280,7 @@ canonical: Callable[[object], str] = _canonical
 
 
 class Profiles:
-    """All profiles in force, found by topic. What a topic means is worked out once and remembered, bounded."""
+    """All profiles in force, found by topic. What a topic means is worked out once and remembered."""
 
     CACHE_MAX = 20_000
 
@@ -265,13 +289,18 @@ class Profiles:
         self._patterns = [
             (_pattern(topic), profile, liveness)
             for profile in profiles
-            for topic, liveness in ((profile.topic, False), *(((profile.liveness.topic, True),) if profile.liveness else ()))
+            for topic, liveness in (
+                (profile.topic, False),
+                *(((profile.liveness.topic, True),) if profile.liveness else ()),
+            )
         ]
         self._cache: dict[str, tuple[Route, ...]] = {}
 
     def filters(self) -> list[str]:
         """The MQTT topic filters to subscribe to, without repetition."""
-        topics = [p.topic for p in self.by_id.values()] + [p.liveness.topic for p in self.by_id.values() if p.liveness]
+        topics = [p.topic for p in self.by_id.values()] + [
+            p.liveness.topic for p in self.by_id.values() if p.liveness
+        ]
         return sorted({_HOLE.sub("+", topic) for topic in topics})
 
     def routes(self, topic: str) -> tuple[Route, ...]:

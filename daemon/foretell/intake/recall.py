@@ -8,7 +8,7 @@ from pathlib import Path
 
 from foretell.engine.facts import Change
 from foretell.intake.fold import Fold, Plan
-from foretell.intake.journal import Entry, Journal, JournalError, write_durably
+from foretell.intake.journal import Entry, Journal, write_durably
 
 NEWEST, BEFORE = "engine.snapshot", "engine.snapshot.1"
 REPLAY_CHUNK = 2_000
@@ -28,7 +28,9 @@ def write(body: bytes, store: Path) -> None:
     write_durably(newest, zlib.compress(body, 1))
 
 
-def load(store: Path, journal: Journal, plan: Plan, find_plan: Callable[[str], Plan], log: Callable[..., None]) -> Fold:
+def load(
+    store: Path, journal: Journal, plan: Plan, find_plan: Callable[[str], Plan], log: Callable[..., None]
+) -> Fold:
     """The fold of the newest usable snapshot, or a fresh one. The journal behind it is still to be taken."""
     first = journal.first_position()
     for name in (NEWEST, BEFORE):
@@ -37,8 +39,8 @@ def load(store: Path, journal: Journal, plan: Plan, find_plan: Callable[[str], P
             continue
         try:
             fold = Fold.restore(zlib.decompress(path.read_bytes()), find_plan)
-        except (ValueError, KeyError, IndexError, TypeError, zlib.error, JournalError, OSError) as error:
-            log("snapshot_unreadable", file=str(path), error=str(error))
+        except Exception as error:  # whatever is wrong with a cache, the journal is the truth
+            log("snapshot_unreadable", file=str(path), error=f"{type(error).__name__}: {error}")
             continue
         if fold.position <= journal.last_position and (first == 0 or fold.position >= first - 1):
             return fold
