@@ -41,7 +41,8 @@ RULES = {
     "door-slow": ("{signal: door_close_time, above: 20 s}", "clear: {below: 19 s}"),
     "door-slow-long": ("{signal: door_close_time, above: 5 s}", "for: 2 h"),
     "door-drift": ("{signal: door_close_time, drift: {up: 0.6 s, against: 1 h}}", ""),
-    "room-hot": ("{signal: room_temperature, above: 40 degC}", "for: 10 min\nclear: {below: 38 degC, for: 10 min}"),
+    "room-hot": (
+        "{signal: room_temperature, above: 40 degC}", "for: 10 min\nclear: {below: 38 degC, for: 10 min}"),
     "room-odd": ("{signal: room_temperature, outside: [5 degC, 45 degC]}", ""),
     "current-high": ("{signal: motor_current, above: 60 A}", "for: 1 min"),
     "current-drift": ("{signal: motor_current, drift: {up: 6 sigma, against: 1 h, decision: 10}}", ""),
@@ -62,7 +63,8 @@ def write(folder: Path, *, broker_port: int = 1883) -> Path:
         (folder / "rules" / "bench" / f"{name}.yaml").write_text(RULE.format(name=name, when=when, more=more))
     site = folder / "site.yaml"
     site.write_text(
-        f"site: bench\nstore: store\nbroker: {{port: {broker_port}}}\nweb: {{port: 0}}\nsensors: [sensors]\nrules: [rules]\n"
+        f"site: bench\nstore: store\nbroker: {{port: {broker_port}}}\nweb: {{port: 0}}\n"
+        "sensors: [sensors]\nrules: [rules]\n"
     )
     return site
 

@@ -42,9 +42,12 @@ def broker(folder: Path) -> Iterator[int]:
         raise SystemExit("the live benchmarks need mosquitto")
     config = folder / "mosquitto.conf"
     config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 200\nmax_queued_messages 10000\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\n"
+        "max_inflight_messages 200\nmax_queued_messages 10000\n"
     )
-    process = subprocess.Popen([binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [binary, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_for(lambda: _answers(port), "the broker")
         yield port

@@ -17,8 +17,8 @@ from foretell.engine.engine import Engine
 from foretell.engine.facts import Reading
 from foretell.engine.rule import Rulebook
 from foretell.intake.fold import Plan
-from foretell.lab.replay import entries_of, offline
 from foretell.lab.recording import Recorded
+from foretell.lab.replay import entries_of, offline
 
 
 def plan_in(folder: Path) -> Plan:
@@ -35,7 +35,8 @@ def engine_speed(plan: Plan, names: tuple[str, ...], signal: str, count: int = 2
     engine = Engine(Rulebook(rules))
     engine.link(True, 0.0)
     readings = [
-        Reading(f"lift-{n % 100}", "bench", signal, "", chance.gauss(3.0, 0.06), n / 10, 30.0) for n in range(count)
+        Reading(f"lift-{n % 100}", "bench", signal, "", chance.gauss(3.0, 0.06), n / 10, 30.0)
+        for n in range(count)
     ]
     began = monotonic()
     for reading in readings:
@@ -86,8 +87,12 @@ def run() -> dict[str, Any]:
         )  # fmt: skip
         before, after, watches = (float(word) for word in child.stdout.split())
         return {
-            "engine, one level rule (readings/s)": round(engine_speed(plan, ("door-slow",), "door_close_time")),
-            "engine, one drift rule (readings/s)": round(engine_speed(plan, ("door-drift",), "door_close_time")),
+            "engine, one level rule (readings/s)": round(
+                engine_speed(plan, ("door-slow",), "door_close_time")
+            ),
+            "engine, one drift rule (readings/s)": round(
+                engine_speed(plan, ("door-drift",), "door_close_time")
+            ),
             "decode + engine, ten rules (readings/s)": round(river_speed(plan)),
             "memory, 1,000 devices x 10 rules, process (MiB)": round(after, 1),
             "memory per watch (KiB)": round((after - before) * 1024 / watches, 2),

@@ -32,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", envvar="FORETELL_CONFIG", help="site.yaml / 站点配置")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", envvar="FORETELL_CONFIG", help="site.yaml / 站点配置")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")]
 
 
@@ -44,7 +46,9 @@ def fail(message: str, code: int) -> typer.Exit:
 
 def settings_of(config: Path | None) -> Settings:
     """The settings of the site; ends the command if they cannot be read."""
-    path = config or next((p for p in (Path("site.yaml"), Path("/etc/foretell/site.yaml")) if p.exists()), None)
+    path = config or next(
+        (p for p in (Path("site.yaml"), Path("/etc/foretell/site.yaml")) if p.exists()), None
+    )
     if path is None:
         raise fail("no site.yaml here or in /etc/foretell: name one with --config", CONFIGURATION)
     settings, problems = read_settings(path)
@@ -56,8 +60,14 @@ def settings_of(config: Path | None) -> Settings:
 def logger() -> Any:
     """Lines for people on a terminal; JSON with journald's priority marks elsewhere."""
     under_systemd = "JOURNAL_STREAM" in os.environ
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    chain: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer]
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    )
+    chain: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        renderer,
+    ]
     if under_systemd:
         chain.append(_with_priority)
     structlog.configure(processors=chain, logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -71,7 +81,9 @@ def _with_priority(_logger: Any, method: str, line: str) -> str:
 @app.command()
 def run(
     config: ConfigOption = None,
-    clock_topic: Annotated[str, typer.Option(help="take the time from this topic (replay and demo only)")] = "",
+    clock_topic: Annotated[
+        str, typer.Option(help="take the time from this topic (replay and demo only)")
+    ] = "",
 ) -> None:
     """Run the daemon. / 运行守护进程。"""
     import sqlite3
@@ -99,7 +111,9 @@ def run(
 
 @app.command()
 def check(
-    paths: Annotated[list[Path] | None, typer.Argument(help="site.yaml, folders or files; the shipped rules if none")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="site.yaml, folders or files; the shipped rules if none")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check rules, sensors and site.yaml; names every fault. / 检查规则、传感器和站点配置。"""
@@ -121,14 +135,20 @@ def check(
 @app.command()
 def replay(
     file: Annotated[Path, typer.Argument(help="a recording (.csv, .jsonl, also .gz) or a journal.db")],
-    profile: Annotated[list[str] | None, typer.Option(help="who speaks in the recording, such as elevator/metro-status")] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(help="who speaks in the recording, such as elevator/metro-status")
+    ] = None,
     offline: Annotated[bool, typer.Option(help="straight through the river, without a broker")] = False,
     changes: Annotated[Path | None, typer.Option(help="write openings as CSV (offline)")] = None,
-    wake_seed: Annotated[int | None, typer.Option(help="wake the engine at random instants as well (offline)")] = None,
+    wake_seed: Annotated[
+        int | None, typer.Option(help="wake the engine at random instants as well (offline)")
+    ] = None,
     broker: Annotated[str, typer.Option(help="host:port to publish to")] = "127.0.0.1:1883",
     clock_topic: Annotated[str, typer.Option(help="where the recording's time is told")] = "foretell/clock",
     speed: Annotated[float, typer.Option(min=0, help="recorded seconds per second; 0 as fast as --rate")] = 0,
-    rate: Annotated[float, typer.Option(min=0, help="messages per second at most; 0 as fast as the broker takes them")] = 1500,
+    rate: Annotated[
+        float, typer.Option(min=0, help="messages per second at most; 0 as fast as the broker takes them")
+    ] = 1500,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,8 +197,18 @@ def rejects(
         rows = Journal(store / "journal.db", read_only=True).rejects(limit)
     except JournalError as error:
         raise fail(str(error), UNREACHABLE) from error
-    plain = [row._asdict() | {"arrived": spell(row.arrived), "payload": row.payload.decode("utf-8", "replace")} for row in rows]
-    _print(plain, as_json, lambda: [f"{r['arrived']}  {r['reason']:<16} {r['topic']}  {r['detail']}\n    {r['payload'][:160]!r}" for r in plain])
+    plain = [
+        row._asdict() | {"arrived": spell(row.arrived), "payload": row.payload.decode("utf-8", "replace")}
+        for row in rows
+    ]
+    _print(
+        plain,
+        as_json,
+        lambda: [
+            f"{r['arrived']}  {r['reason']:<16} {r['topic']}  {r['detail']}\n    {r['payload'][:160]!r}"
+            for r in plain
+        ],
+    )
 
 
 @app.command()
@@ -223,7 +253,8 @@ def tickets_list(
     _print(
         rows, as_json,
         lambda: [
-            f"#{r['id']:<5} {r['state']:<13} {r['condition']:<8} due {r['due_at'][:16]}  {r['title'][language]}\n"
+            f"#{r['id']:<5} {r['state']:<13} {r['condition']:<8} due {r['due_at'][:16]}  "
+            f"{r['title'][language]}\n"
             f"       {r['reason'][language]}"
             for r in rows
         ] or ["no open tickets / 没有未完成的工单"],
@@ -232,7 +263,21 @@ def tickets_list(
 
 def ticket_json(row: dict[str, Any]) -> dict[str, Any]:
     """A ticket as JSON: times in ISO 8601, texts by language."""
-    plain = {key: row[key] for key in ("id", "device", "device_kind", "part", "failure_mode", "rule", "route", "state", "condition", "outcome")}
+    plain = {
+        key: row[key]
+        for key in (
+            "id",
+            "device",
+            "device_kind",
+            "part",
+            "failure_mode",
+            "rule",
+            "route",
+            "state",
+            "condition",
+            "outcome",
+        )
+    }
     plain["kind"] = row["device_kind"]
     for key in ("opened_at", "noticed_at", "due_at", "fixed_at", "closed_at"):
         plain[key] = None if row[key] is None else spell(row[key])
@@ -272,8 +317,15 @@ def ticket_show(ctx: typer.Context, ticket_id: int, as_json: JsonOption = False)
 
 
 def _ticket_lines(row: dict[str, Any]) -> list[str]:
-    lines = [f"#{row['id']} {row['title']['en']} / {row['title']['zh']}", f"  {row['reason']['en']}", f"  {row['reason']['zh']}"]
-    lines.append(f"  {row['state']}, condition {row['condition']}, due {row['due_at']}, {row['route']}: {row['do']['en']} / {row['do']['zh']}")
+    lines = [
+        f"#{row['id']} {row['title']['en']} / {row['title']['zh']}",
+        f"  {row['reason']['en']}",
+        f"  {row['reason']['zh']}",
+    ]
+    lines.append(
+        f"  {row['state']}, condition {row['condition']}, due {row['due_at']}, {row['route']}: "
+        f"{row['do']['en']} / {row['do']['zh']}"
+    )
     lines += [f"  {e['at']}  {e['kind']:<12} {e['who']}  {e['rule']} {e['note']}" for e in row["events"]]
     return lines
 
@@ -304,7 +356,10 @@ def fix(ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "") ->
 def close(
     ctx: typer.Context,
     ticket_id: int,
-    outcome: Annotated[str, typer.Option(help="confirmed, no_fault_found, rule_wrong, sensor_wrong, already_fixed, duplicate")],
+    outcome: Annotated[
+        str,
+        typer.Option(help="confirmed, no_fault_found, rule_wrong, sensor_wrong, already_fixed, duplicate"),
+    ],
     who: Who = None,
     note: Note = "",
 ) -> None:
@@ -326,7 +381,17 @@ def demo(
     from foretell.demo.stage import run as stage
 
     spoken = language or ("zh" if os.environ.get("LANG", "").startswith("zh") else "en")
-    raise typer.Exit(stage(minutes=minutes, seed=seed, days=days, port=port, open_browser=open_browser, keep=keep, language=spoken))
+    raise typer.Exit(
+        stage(
+            minutes=minutes,
+            seed=seed,
+            days=days,
+            port=port,
+            open_browser=open_browser,
+            keep=keep,
+            language=spoken,
+        )
+    )
 
 
 @app.command()

@@ -48,7 +48,7 @@ class SystemClock:
 
 
 class TopicClock:
-    """The clock of a replay or a demo: the time is what was last published on `topic`, and moves only then."""
+    """The clock of a replay or a demo: the time is what was last told on `topic`, and moves only then."""
 
     def __init__(self, topic: str, start: float = 0.0) -> None:
         self.topic = topic

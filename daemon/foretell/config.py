@@ -78,7 +78,9 @@ class SiteModel(Strict):
     store: str
     web: WebModel = WebModel()
     journal: JournalModel = JournalModel()
-    sensors: list[str] = Field(default=[], description="folders of kinds and profiles; the shipped ones if empty")
+    sensors: list[str] = Field(
+        default=[], description="folders of kinds and profiles; the shipped ones if empty"
+    )
     rules: list[str] = Field(default=[], description="folders of rules; the shipped ones if empty")
     devices: dict[str, DeviceModel] = Field(default={}, max_length=5000)
 
@@ -149,7 +151,9 @@ def read_settings(path: Path) -> tuple[Settings | None, list[Problem]]:
     sensors = tuple(base / folder for folder in model.sensors) or (shipped("sensors"),)
     rules = tuple(base / folder for folder in model.rules) or (shipped("rules"),)
     for key, folders in (("sensors", sensors), ("rules", rules)):
-        problems += [document.problem_at((key,), f"there is no folder {f}") for f in folders if not f.is_dir()]
+        problems += [
+            document.problem_at((key,), f"there is no folder {f}") for f in folders if not f.is_dir()
+        ]
     settings = Settings(model, path, base / model.store, sensors, rules, broker)
     return (None if problems else settings), problems
 

@@ -21,7 +21,7 @@ from foretell.clock import Clock, SystemClock, TopicClock, monotonic
 from foretell.config import Bundle, Settings, build, devices_of, gather, read_settings
 from foretell.engine.facts import Change
 from foretell.intake import recall
-from foretell.intake.fold import Fold, Plan, Repair
+from foretell.intake.fold import Plan, Repair
 from foretell.intake.gate import Gate
 from foretell.intake.journal import PLAN, REPAIR, STARTED, TICK_OF_CLOCK, Entry, Journal, RejectRow
 from foretell.intake.mqtt import Arrived, BrokerConnection, Event, Inbox
@@ -55,7 +55,9 @@ class StartError(Exception):
 class Service:
     """One site's daemon. `run` returns when it was asked to stop."""
 
-    def __init__(self, settings: Settings, bundle: Bundle, plan: Plan, log: Any, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, bundle: Bundle, plan: Plan, log: Any, clock: Clock | None = None
+    ) -> None:
         self.settings, self.bundle, self.plan, self.log = settings, bundle, plan, log
         self.clock: Clock = clock or SystemClock()
         self.registry = make_registry(self)
@@ -134,7 +136,12 @@ class Service:
         for change in changes:
             self.changes_by_kind[change.kind] = self.changes_by_kind.get(change.kind, 0) + 1
             self.log.info(
-                "change", kind=change.kind, rule=change.rule, device=change.device, part=change.part, number=change.number
+                "change",
+                kind=change.kind,
+                rule=change.rule,
+                device=change.device,
+                part=change.part,
+                number=change.number,
             )
         with self.instruments.apply_seconds.time():
             await self.on_disk(self.ledger.record, changes, self.fold.position, self.desk())
@@ -142,7 +149,9 @@ class Service:
     async def keep_rejects(self, rejects: list[tuple[Entry, Any]]) -> None:
         newest = rejects[-1000:]
         rows = [
-            RejectRow(e.position, r.reason, r.detail[:500], e.arrived, e.topic, e.payload[:REJECT_PAYLOAD_KEPT])
+            RejectRow(
+                e.position, r.reason, r.detail[:500], e.arrived, e.topic, e.payload[:REJECT_PAYLOAD_KEPT]
+            )
             for e, r in newest
         ]
         await self.on_disk(self.journal.keep_rejects, rows)
@@ -308,23 +317,23 @@ class Service:
     def status(self) -> Status:
         standing = self.fold.engine.standing()
         devices = list(self.fold.engine.devices.values())  # a scrape asks from another thread
-        reasons = () if self.broker.subscribed.is_set() else (f"not subscribed at the broker: {self.broker.last_error}",)
+        lost = f"not subscribed at the broker: {self.broker.last_error}"
+        reasons = () if self.broker.subscribed.is_set() else (lost,)
+        model = self.settings.model
         return Status(
-            self.settings.model.site, self.settings.model.title, self.settings.model.language, foretell.__version__,
-            self.clock.now(), self.clock.runs(), not reasons, reasons, self.broker.connected, self.gate.last_message_at,
-            len(devices), sum(device.offline for device in devices), len(self.fold.plan.rulebook.rules),
+            model.site, model.title, model.language, foretell.__version__, self.clock.now(), self.clock.runs(),
+            not reasons, reasons, self.broker.connected, self.gate.last_message_at, len(devices),
+            sum(device.offline for device in devices), len(self.fold.plan.rulebook.rules),
             standing["watches"], standing["open"], self.problems,
         )  # fmt: skip
 
     def counters(self) -> Counters:
         fold = self.fold
-        size = sum(
-            path.stat().st_size for path in self.settings.store.glob("journal.db*") if path.exists()
-        )
+        size = sum(path.stat().st_size for path in self.settings.store.glob("journal.db*") if path.exists())
         return Counters(
             fold.counters["messages"], fold.counters["readings"], dict(fold.rejected), self.gate.redelivered,
-            dict(self.changes_by_kind), dict(fold.engine.counters), self.broker.connections, self.broker.sessions_lost,
-            len(self.inbox), self.journal.last_position, size, self.reload_ok, self.reload_ok_at,
+            dict(self.changes_by_kind), dict(fold.engine.counters), self.broker.connections,
+            self.broker.sessions_lost, len(self.inbox), self.journal.last_position, size, self.reload_ok, self.reload_ok_at,
             fold.engine.last_heard(),
         )  # fmt: skip
 
@@ -351,8 +360,8 @@ class Service:
             self.notifier.ready()
         link = "connected" if status.connected else "NOT connected"
         self.notifier.status(
-            f"broker {link}, {status.devices} devices ({status.offline_devices} offline), {status.rules} rules, "
-            f"{status.open_watches} conditions hold, {self.fold.counters['messages']} messages"
+            f"broker {link}, {status.devices} devices ({status.offline_devices} offline), "
+            f"{status.rules} rules, {status.open_watches} conditions hold, {self.fold.counters['messages']} messages"
         )
 
 

@@ -28,7 +28,11 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60.0) -
 def foretell(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     done = subprocess.run(
-        [sys.executable, "-m", "foretell", *map(str, words)], capture_output=True, text=True, cwd=ROOT, timeout=300
+        [sys.executable, "-m", "foretell", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
     )
     assert done.returncode == 0 or not check, done.stderr
     return done

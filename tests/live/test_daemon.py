@@ -51,7 +51,9 @@ class Estate:
         self.publisher.flush()
 
     def tickets(self) -> list[dict[str, object]]:
-        found: list[dict[str, object]] = json.loads(foretell("tickets", "--config", self.site, "--json").stdout)
+        found: list[dict[str, object]] = json.loads(
+            foretell("tickets", "--config", self.site, "--json").stdout
+        )
         return found
 
 
@@ -108,7 +110,10 @@ def test_a_ticket_from_the_wire_to_the_desk(estate: Estate) -> None:
         assert "l-1 机房过热" in page and "检查风扇" in page
         foretell("tickets", "--config", estate.site, "acknowledge", "1", "--who", "Li")
         foretell("tickets", "--config", estate.site, "fix", "1", "--who", "Li", "--note", "new fan")
-        wait_until(lambda: ("cleared",) in [row[3:4] for row in history(estate.store)], "the engine to hear of the repair")
+        wait_until(
+            lambda: ("cleared",) in [row[3:4] for row in history(estate.store)],
+            "the engine to hear of the repair",
+        )
         estate.reads("l-1", 48.0)
         wait_until(lambda: history(estate.store)[-1][3] == "reopened", "the fault that is still there")
         foretell("tickets", "--config", estate.site, "close", "1", "--outcome", "confirmed", "--who", "Li")
@@ -148,7 +153,9 @@ def test_reload_builds_then_swaps_and_a_bad_file_changes_nothing(estate: Estate)
         estate.reads("l-3", 45)
         estate.reads("l-3", 55)
         wait_until(lambda: len(history(estate.store)) == 3, "the new limit")
-        assert not [row for row in history(estate.store) if row[3] == "cleared"], "open tickets stay over an edit"
+        assert not [row for row in history(estate.store) if row[3] == "cleared"], (
+            "open tickets stay over an edit"
+        )
 
 
 def test_an_edit_while_stopped_does_not_rewrite_history(estate: Estate) -> None:

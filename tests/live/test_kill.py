@@ -100,7 +100,9 @@ def test_ten_kills_lose_nothing_and_open_nothing_twice(mosquitto: Mosquitto, tmp
     kills = 0
     while kills < KILLS:
         target = journalled(store, "kill/%") + chance.randint(150, 900)
-        wait_until(lambda: journalled(store, "kill/%") >= min(target, len(messages)), "messages in the journal")
+        wait_until(
+            lambda: journalled(store, "kill/%") >= min(target, len(messages)), "messages in the journal"
+        )
         assert kills < 3 or sending.is_alive() or kills >= KILLS - 3, "the stream ended before the kills did"
         daemon.kill()
         kills += 1
@@ -115,8 +117,12 @@ def test_ten_kills_lose_nothing_and_open_nothing_twice(mosquitto: Mosquitto, tmp
 
     with running(site_in(tmp_path / "calm", mosquitto.port).with_name("site.yaml")) as calm:
         publish(messages, mosquitto.port, 0)
-        wait_until(lambda: journalled(tmp_path / "calm" / "store", "kill/%") >= len(messages), "the calm run", 120)
+        wait_until(
+            lambda: journalled(tmp_path / "calm" / "store", "kill/%") >= len(messages), "the calm run", 120
+        )
         calm.stop()
     undisturbed = history(tmp_path / "calm" / "store")
-    assert len({row[4] for row in undisturbed if row[3] == "opened"}) == len(RULES), "every rule must have opened"
+    assert len({row[4] for row in undisturbed if row[3] == "opened"}) == len(RULES), (
+        "every rule must have opened"
+    )
     assert history(store) == undisturbed

@@ -41,7 +41,9 @@ def instant(text: str) -> float:
 
 def openings(path: Path) -> list[tuple[str, str, str, str, str]]:
     with open(path, newline="") as file:
-        return sorted((r["device"], r["part"], r["rule"], r["opened_at"], r["cleared_at"]) for r in csv.DictReader(file))
+        return sorted(
+            (r["device"], r["part"], r["rule"], r["opened_at"], r["cleared_at"]) for r in csv.DictReader(file)
+        )
 
 
 def through_the_broker(file: Path, profiles: list[str], folder: Path, port: int, messages: int) -> Path:
@@ -51,7 +53,9 @@ def through_the_broker(file: Path, profiles: list[str], folder: Path, port: int,
     with running(site, "--clock-topic", "foretell/clock") as daemon:
         foretell("replay", file, *words, "--broker", f"127.0.0.1:{port}", "--rate", "0")
         last = "SELECT count(*) FROM entry WHERE topic NOT LIKE '$%'"
-        wait_until(lambda: rows(folder / "store" / "journal.db", last)[0][0] >= messages, "the recording", 180)
+        wait_until(
+            lambda: rows(folder / "store" / "journal.db", last)[0][0] >= messages, "the recording", 180
+        )
         assert daemon.stop() == 0
     return folder / "store"
 
@@ -79,13 +83,25 @@ def test_lifts_that_keep_breaking(patient: Mosquitto, tmp_path: Path) -> None:
     lifts = sum(device.endswith("ELEVATOR") and at < until for device, at in opened)
     escalators = sum(device.endswith("ESCALATOR") and at < until for device, at in opened)
     assert (lifts, escalators) == (452, 3_694)
-    expected = {(unit, round(o, 3)) for unit, spans in score_module().baseline(breaks, 3, 14).items() for o, _ in spans}
+    expected = {
+        (unit, round(o, 3))
+        for unit, spans in score_module().baseline(breaks, 3, 14).items()
+        for o, _ in spans
+    }
     assert {(device, round(at, 3)) for device, at in opened} == expected
 
     foretell("replay", store / "journal.db", "--offline", "--changes", tmp_path / "plain.csv")
     assert len(openings(tmp_path / "plain.csv")) == len(opened)
     for seed in (1, 2, 3):
-        foretell("replay", store / "journal.db", "--offline", "--changes", tmp_path / "woken.csv", "--wake-seed", seed)
+        foretell(
+            "replay",
+            store / "journal.db",
+            "--offline",
+            "--changes",
+            tmp_path / "woken.csv",
+            "--wake-seed",
+            seed,
+        )
         assert openings(tmp_path / "woken.csv") == openings(tmp_path / "plain.csv")
 
 
@@ -101,7 +117,9 @@ def test_bearings_that_fail(patient: Mosquitto, tmp_path: Path) -> None:
     foretell("replay", store / "journal.db", "--offline", "--changes", tmp_path / "plain.csv")
     plain = openings(tmp_path / "plain.csv")
     assert {(part, opened) for _, part, _, opened, _ in plain} == {
-        (row[1], dt.datetime.fromtimestamp(row[5], dt.UTC).isoformat()) for row in history(store) if row[3] == "opened"
+        (row[1], dt.datetime.fromtimestamp(row[5], dt.UTC).isoformat())
+        for row in history(store)
+        if row[3] == "opened"
     }
     offline = tmp_path / "offline.csv"
     foretell("replay", BEARING, "--profile", "machine/vibration-rig", "--offline", "--changes", offline)

@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import pint
-
 from foretell.authored.problems import did_you_mean
 
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?"
@@ -37,6 +35,8 @@ class QuantityError(ValueError):
 
 @functools.cache
 def _registry() -> Any:
+    import pint  # takes a quarter of a second, which a command that reads no limits should not pay
+
     registry: Any = pint.UnitRegistry(cache_folder=None, autoconvert_offset_to_baseunit=True)
     registry.default_preprocessors = []
     return registry

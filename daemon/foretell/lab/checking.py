@@ -48,7 +48,9 @@ def _check_loose(path: Path) -> tuple[list[Problem], int]:
     else:
         own, problems = _gather_loose(path)
     replaced = {source.key for source in own.sources}
-    sources = [source for source in base.sources if source.key.endswith("/kind.yaml") and source.key not in replaced]
+    sources = [
+        source for source in base.sources if source.key.endswith("/kind.yaml") and source.key not in replaced
+    ]
     _, found = build(Bundle(tuple([*sources, *own.sources]), ()))
     return problems + found, len(own.sources) + len(problems)
 

@@ -42,7 +42,9 @@ def _profiles(plan: Plan, names: list[str]) -> list[Profile]:
         raise RecordingError("say who speaks in the recording: --profile elevator/metro-status")
     for name in names:
         if name not in plan.profiles.by_id:
-            raise RecordingError(f"there is no profile '{name}'; known: {', '.join(sorted(plan.profiles.by_id))}")
+            raise RecordingError(
+                f"there is no profile '{name}'; known: {', '.join(sorted(plan.profiles.by_id))}"
+            )
     return [plan.profiles.by_id[name] for name in names]
 
 
@@ -67,7 +69,10 @@ def replay_offline(
 
 def _summary(result: Replayed, openings: int, seconds: float) -> dict[str, Any]:
     return {
-        "messages": result.messages, "readings": result.readings, "rejected": result.rejected, "openings": openings,
+        "messages": result.messages,
+        "readings": result.readings,
+        "rejected": result.rejected,
+        "openings": openings,
         "seconds": round(seconds, 2), "readings_per_s": round(result.readings / max(seconds, 1e-9)),
     }  # fmt: skip
 
@@ -104,7 +109,11 @@ def device_rows(store: Path, bundle: Bundle) -> list[dict[str, Any]]:
             "sight": "offline" if device.offline else "online" if device.id in heard else "unknown",
             "last_heard": spell(heard[device.id][1]) if device.id in heard else None,
             "watches": len(device.watches),
-            "open": sorted(f"{rule}{f' [{part}]' if part else ''}" for (rule, part), w in device.watches.items() if w.state == "open"),
+            "open": sorted(
+                f"{rule}{f' [{part}]' if part else ''}"
+                for (rule, part), w in device.watches.items()
+                if w.state == "open"
+            ),
         }
         for device in sorted(fold.engine.devices.values(), key=lambda d: d.id)
     ]

@@ -30,12 +30,16 @@ class RecordingError(Exception):
 
 
 def messages(path: Path, profiles: Sequence[Profile]) -> Iterator[Recorded]:
-    """The messages of the file in its order; a CSV column without a name is `column_N`. Raises RecordingError."""
+    """The messages of the file in its order. Raises RecordingError.
+
+    A CSV column without a name is called `column_N`, counted from 1.
+    """
     for line, row in _rows(path):
         for profile in profiles:
             recording = profile.recording
             if recording is not None and not all(
-                fnmatch.fnmatchcase(str(row.get(column, "")), pattern) for column, pattern in recording.rows.items()
+                fnmatch.fnmatchcase(str(row.get(column, "")), pattern)
+                for column, pattern in recording.rows.items()
             ):
                 continue
             yield _message(path, line, row, profile)
@@ -47,7 +51,9 @@ def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Re
     columns = recording.columns if recording else {}
     for hole, column in columns.items():
         if column not in row:
-            raise RecordingError(f"{path}:{line}: there is no column '{column}', which {profile.id} takes for {{{hole}}}")
+            raise RecordingError(
+                f"{path}:{line}: there is no column '{column}', which {profile.id} takes for {{{hole}}}"
+            )
         values[hole] = str(row[column])
     if profile.clock is None:
         raise RecordingError(f"{profile.id} has no 'time': a recording is replayed by its own clock")
@@ -56,7 +62,9 @@ def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Re
         clock = profile.clock._replace(ahead=float("inf"), behind=float("inf"))
         at = event_time(clock, row, 0.0)
     except KeyError as error:
-        raise RecordingError(f"{profile.id} does not say which column fills {{{error.args[0]}}}: add it to 'recording'") from error
+        raise RecordingError(
+            f"{profile.id} does not say which column fills {{{error.args[0]}}}: add it to 'recording'"
+        ) from error
     except Unusable as error:
         raise RecordingError(f"{path}:{line}: {error}") from error
     return Recorded(at, topic, json.dumps(row, ensure_ascii=False).encode())
@@ -65,7 +73,11 @@ def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Re
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     name = path.name.removesuffix(".gz")
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8") as file:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else open(path, encoding="utf-8") as file
+        ):
             if name.endswith(".csv"):
                 rows = csv.reader(file)
                 columns = [name or f"column_{index}" for index, name in enumerate(next(rows, []), start=1)]

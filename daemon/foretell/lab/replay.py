@@ -1,4 +1,4 @@
-"""Replay: a recording into a broker at a chosen speed, or a recording or a journal straight through the river."""
+"""Replay: a recording into a broker, or a recording or a journal straight through the river."""
 
 from __future__ import annotations
 
@@ -71,11 +71,13 @@ def entries_of(recorded: Iterable[Recorded]) -> Iterator[Entry]:
         yield Entry(position + 1, now + 1.0, TICK_OF_CLOCK, b"")
 
 
-def offline(entries: Iterable[Entry], plan: Plan, find_plan: Callable[[str], Plan], wake_seed: int | None = None) -> Replayed:
+def offline(
+    entries: Iterable[Entry], plan: Plan, find_plan: Callable[[str], Plan], wake_seed: int | None = None
+) -> Replayed:
     """Entries through a fresh fold. With `wake_seed`, it is woken at random instants as well."""
     fold = Fold(plan, find_plan)
     fold.engine.expect(plan.devices, 0.0)
-    stream = iter(entries) if wake_seed is None else _woken(entries, random.Random(wake_seed))  # noqa: S311
+    stream = iter(entries) if wake_seed is None else _woken(entries, random.Random(wake_seed))
     changes: list[Change] = []
     while chunk := list(itertools.islice(stream, CHUNK)):
         changes += fold.take(chunk).changes
@@ -88,7 +90,9 @@ def _woken(entries: Iterable[Entry], chance: random.Random) -> Iterator[Entry]:
     for entry in entries:
         quiet = entry.topic in (STARTED, PLAN) or before is None
         if not quiet and before is not None and entry.arrived > before.arrived and chance.random() < 0.3:
-            for instant in sorted(chance.uniform(before.arrived, entry.arrived) for _ in range(chance.randint(1, 3))):
+            for instant in sorted(
+                chance.uniform(before.arrived, entry.arrived) for _ in range(chance.randint(1, 3))
+            ):
                 yield Entry(before.position, instant, TICK_OF_CLOCK, b"")
         yield entry
         before = entry

@@ -75,7 +75,8 @@ def read_kind(name: str, text: str, file: str) -> tuple[Kind | None, list[Proble
         problems += _signal_problems(document, key, body)
         low, high = body.range or (float("-inf"), float("inf"))
         unit = "" if problems else body.unit
-        signals[key] = Signal(key, body.type, unit, low, high, tuple(body.values), body.part or "", body.title)
+        words = tuple(body.values)
+        signals[key] = Signal(key, body.type, unit, low, high, words, body.part or "", body.title)
     return (None if problems else Kind(name, model.title, signals)), problems
 
 
@@ -83,7 +84,7 @@ def _signal_problems(document: Document, key: str, body: SignalModel) -> list[Pr
     found = []
     at = ("signals", key)
     if key == ONLINE:
-        found.append(document.problem_at(at, "'online' is built in: every device has it from its liveness topic"))
+        found.append(document.problem_at(at, "'online' is built in: every device has it from its liveness"))
     if body.type == "state" and not body.values:
         found.append(document.problem_at(at, "a state needs 'values': the words it can take"))
     if body.type in ("state", "event") and (body.unit or body.range):

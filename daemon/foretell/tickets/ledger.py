@@ -76,13 +76,21 @@ class Ledger:
             _add_event(db, row.id, change.kind, change)
 
     def _opened(self, db: sa.Connection, change: Change, desk: Desk) -> None:
-        key = (ticket.c.device == change.device, ticket.c.part == change.part, ticket.c.failure_mode == change.failure_mode)
+        key = (
+            ticket.c.device == change.device,
+            ticket.c.part == change.part,
+            ticket.c.failure_mode == change.failure_mode,
+        )
         row = db.execute(sa.select(ticket).where(*key, ticket.c.state.in_(LIVE))).first()
         kind = "joined"
         if row is None:
             row = db.execute(
                 sa.select(ticket)
-                .where(*key, ticket.c.state == CLOSED, ticket.c.closed_at >= change.noticed - policy.REOPEN_WITHIN)
+                .where(
+                    *key,
+                    ticket.c.state == CLOSED,
+                    ticket.c.closed_at >= change.noticed - policy.REOPEN_WITHIN,
+                )
                 .where(ticket.c.outcome.not_in(lifecycle.NOT_REOPENED))
                 .order_by(ticket.c.closed_at.desc())
             ).first()
@@ -99,7 +107,12 @@ class Ledger:
                     "due_at": policy.due(change, desk), "texts": policy.texts(change, desk),
                 }  # fmt: skip
             _update(db, ticket_id, **values)
-        if db.execute(sa.select(holding).where(holding.c.ticket_id == ticket_id, holding.c.rule == change.rule)).first() is None:
+        if (
+            db.execute(
+                sa.select(holding).where(holding.c.ticket_id == ticket_id, holding.c.rule == change.rule)
+            ).first()
+            is None
+        ):
             db.execute(holding.insert().values(ticket_id=ticket_id, rule=change.rule))
         _add_event(db, ticket_id, kind, change)
 
@@ -119,8 +132,10 @@ class Ledger:
             sa.select(ticket)
             .join(holding, holding.c.ticket_id == ticket.c.id)
             .where(
-                ticket.c.device == change.device, ticket.c.part == change.part,
-                ticket.c.failure_mode == change.failure_mode, holding.c.rule == change.rule,
+                ticket.c.device == change.device,
+                ticket.c.part == change.part,
+                ticket.c.failure_mode == change.failure_mode,
+                holding.c.rule == change.rule,
                 ticket.c.state.in_(LIVE),
             )  # fmt: skip
         ).first()
@@ -163,29 +178,45 @@ class Ledger:
                 values["fixed_at"] = at
             if verb == "fix" or (outcome in lifecycle.REPAIRED and row.fixed_at is None):
                 db.execute(
-                    act.insert().values(at=at, device=row.device, part=row.part, failure_mode=row.failure_mode)
+                    act.insert().values(
+                        at=at, device=row.device, part=row.part, failure_mode=row.failure_mode
+                    )
                 )
             if verb == "close":
                 values |= {"closed_at": at, "outcome": outcome}
             _update(db, ticket_id, **values)
             db.execute(
                 event.insert().values(
-                    ticket_id=ticket_id, at=at, kind=kind, who=who[:80], rule="", revision="", change_number=0,
-                    note=note[:2000], reason={"outcome": outcome} if outcome else {}, evidence=[],
+                    ticket_id=ticket_id,
+                    at=at,
+                    kind=kind,
+                    who=who[:80],
+                    rule="",
+                    revision="",
+                    change_number=0,
+                    note=note[:2000],
+                    reason={"outcome": outcome} if outcome else {},
+                    evidence=[],
                 )  # fmt: skip
             )
 
     def acts_after(self, act_id: int) -> list[Act]:
         """Repairs that the engine has not been told of."""
         with self._engine.connect() as db:
-            rows = db.execute(sa.select(act.c.id, act.c.device, act.c.part, act.c.failure_mode).where(act.c.id > act_id).order_by(act.c.id))
+            rows = db.execute(
+                sa.select(act.c.id, act.c.device, act.c.part, act.c.failure_mode)
+                .where(act.c.id > act_id)
+                .order_by(act.c.id)
+            )
             return [Act(*row) for row in rows]
 
     # -- what is shown ------------------------------------------------------------------------------
 
     def tickets(self, *, live_only: bool = True, limit: int = LIST_MAX) -> list[dict[str, Any]]:
         """Tickets as plain values, most urgent first; times are Unix seconds."""
-        query = sa.select(ticket).order_by(ticket.c.state == CLOSED, ticket.c.due_at, ticket.c.id).limit(limit)
+        query = (
+            sa.select(ticket).order_by(ticket.c.state == CLOSED, ticket.c.due_at, ticket.c.id).limit(limit)
+        )
         if live_only:
             query = query.where(ticket.c.state.in_(LIVE))
         with self._engine.connect() as db:
@@ -202,7 +233,9 @@ class Ledger:
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many tickets there are by (kind of device, state)."""
-        query = sa.select(ticket.c.device_kind, ticket.c.state, sa.func.count()).group_by(ticket.c.device_kind, ticket.c.state)
+        query = sa.select(ticket.c.device_kind, ticket.c.state, sa.func.count()).group_by(
+            ticket.c.device_kind, ticket.c.state
+        )
         with self._engine.connect() as db:
             return {(row[0], row[1]): row[2] for row in db.execute(query)}
 
@@ -222,8 +255,16 @@ def _update(db: sa.Connection, ticket_id: int, **values: Any) -> None:
 def _add_event(db: sa.Connection, ticket_id: int, kind: str, change: Change) -> None:
     db.execute(
         event.insert().values(
-            ticket_id=ticket_id, at=change.at, kind=kind, who=MACHINE, rule=change.rule, revision=change.revision,
-            change_number=change.number, note="", reason=change.reason, evidence=[_plain(each) for each in change.evidence],
+            ticket_id=ticket_id,
+            at=change.at,
+            kind=kind,
+            who=MACHINE,
+            rule=change.rule,
+            revision=change.revision,
+            change_number=change.number,
+            note="",
+            reason=change.reason,
+            evidence=[_plain(each) for each in change.evidence],
         )  # fmt: skip
     )
 

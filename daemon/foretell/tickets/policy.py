@@ -41,7 +41,13 @@ def texts(change: Change, desk: Desk) -> dict[str, dict[str, str]]:
         for word, value in (("device", device), ("part", change.part), ("place", place)):
             title = title.replace(f"{{{word}}}", value)
         do = _text(model.ticket.do, language) if model else ""
-        result[language] = {"title": title, "do": do, "device": device, "place": place, "reason": reason(change, desk, language)}
+        result[language] = {
+            "title": title,
+            "do": do,
+            "device": device,
+            "place": place,
+            "reason": reason(change, desk, language),
+        }
     return result
 
 
@@ -95,13 +101,23 @@ def _clause(clause: Mapping[str, Any], kind: Kind | None, language: str) -> str:
     zh = language == "zh"
     known = kind.signals.get(clause["signal"]) if kind else None
     signal = _text(known.title, language) if known and known.title else clause["signal"]
-    unit = f" {clause['unit']}" if clause["unit"] and clause["unit"] != "percent" else "%" if clause["unit"] else ""
+    unit = (
+        f" {clause['unit']}"
+        if clause["unit"] and clause["unit"] != "percent"
+        else "%"
+        if clause["unit"]
+        else ""
+    )
     value = "–" if clause["value"] is None else f"{_number(clause['value'])}{unit}"
     verb = clause["verb"]
     if verb in ("above", "below", "outside"):
         limit = f"{_number(clause['limit'])}{unit}"
         words = {"above": ("above", "高于"), "below": ("below", "低于"), "outside": ("beyond", "超出")}[verb]
-        return f"{signal} {value},{words[1]}限值 {limit}" if zh else f"{signal} {value}, {words[0]} the limit of {limit}"
+        return (
+            f"{signal} {value},{words[1]}限值 {limit}"
+            if zh
+            else f"{signal} {value}, {words[0]} the limit of {limit}"
+        )
     if verb == "is":
         return f"{signal}为“{value}”" if zh else f"{signal} is {value}"
     if verb == "silent":
@@ -124,7 +140,11 @@ def _count(clause: Mapping[str, Any], signal: str, zh: bool) -> str:
         span = f"{lasting}内" if zh else f"within {lasting}"
     times = _number(clause["value"])
     limit = _number(clause["limit"])
-    return f"{what} {span} {times} 次,达到 {limit} 次" if zh else f"{what}: {times} times {span}, the limit is {limit}"
+    return (
+        f"{what} {span} {times} 次,达到 {limit} 次"
+        if zh
+        else f"{what}: {times} times {span}, the limit is {limit}"
+    )
 
 
 def _drift(clause: Mapping[str, Any], signal: str, unit: str, value: str, zh: bool) -> str:
@@ -132,4 +152,8 @@ def _drift(clause: Mapping[str, Any], signal: str, unit: str, value: str, zh: bo
         return f"{signal} 基准学习中" if zh else f"{signal}: still learning what is normal"
     normal = f"{_number(clause['reference'][0])}{unit}"
     way = ("升高" if clause["up"] else "降低") if zh else ("up" if clause["up"] else "down")
-    return f"{signal}持续{way}:现为 {value},自身基准 {normal}" if zh else f"{signal} has drifted {way}: now {value}, its own normal is {normal}"
+    return (
+        f"{signal}持续{way}:现为 {value},自身基准 {normal}"
+        if zh
+        else f"{signal} has drifted {way}: now {value}, its own normal is {normal}"
+    )

@@ -47,7 +47,12 @@ def upgrade() -> None:
     op.create_table(
         "ticket_event",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("ticket_id", sa.Integer, sa.ForeignKey("ticket.id", name="fk_ticket_event_ticket_id"), nullable=False),
+        sa.Column(
+            "ticket_id",
+            sa.Integer,
+            sa.ForeignKey("ticket.id", name="fk_ticket_event_ticket_id"),
+            nullable=False,
+        ),
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("kind", sa.String(24), nullable=False),
         sa.Column("who", sa.String(80), nullable=False),
@@ -61,7 +66,9 @@ def upgrade() -> None:
     op.create_index("ix_ticket_event_ticket_id", "ticket_event", ["ticket_id"])
     op.create_table(
         "holding",
-        sa.Column("ticket_id", sa.Integer, sa.ForeignKey("ticket.id", name="fk_holding_ticket_id"), primary_key=True),
+        sa.Column(
+            "ticket_id", sa.Integer, sa.ForeignKey("ticket.id", name="fk_holding_ticket_id"), primary_key=True
+        ),
         sa.Column("rule", sa.String(120), primary_key=True),
     )
     op.create_table(
