@@ -321,21 +321,43 @@ class Service:
         reasons = () if self.broker.subscribed.is_set() else (lost,)
         model = self.settings.model
         return Status(
-            model.site, model.title, model.language, foretell.__version__, self.clock.now(), self.clock.runs(),
-            not reasons, reasons, self.broker.connected, self.gate.last_message_at, len(devices),
-            sum(device.offline for device in devices), len(self.fold.plan.rulebook.rules),
-            standing["watches"], standing["open"], self.problems,
-        )  # fmt: skip
+            site=model.site,
+            title=model.title,
+            language=model.language,
+            version=foretell.__version__,
+            now=self.clock.now(),
+            own_clock=self.clock.runs(),
+            ready=not reasons,
+            not_ready=reasons,
+            connected=self.broker.connected,
+            last_message_at=self.gate.last_message_at,
+            devices=len(devices),
+            offline_devices=sum(device.offline for device in devices),
+            rules=len(self.fold.plan.rulebook.rules),
+            watches=standing["watches"],
+            open_watches=standing["open"],
+            problems=self.problems,
+        )
 
     def counters(self) -> Counters:
         fold = self.fold
         size = sum(path.stat().st_size for path in self.settings.store.glob("journal.db*") if path.exists())
         return Counters(
-            fold.counters["messages"], fold.counters["readings"], dict(fold.rejected), self.gate.redelivered,
-            dict(self.changes_by_kind), dict(fold.engine.counters), self.broker.connections,
-            self.broker.sessions_lost, len(self.inbox), self.journal.last_position, size, self.reload_ok, self.reload_ok_at,
-            fold.engine.last_heard(),
-        )  # fmt: skip
+            messages=fold.counters["messages"],
+            readings=fold.counters["readings"],
+            rejected=dict(fold.rejected),
+            redelivered=self.gate.redelivered,
+            changes=dict(self.changes_by_kind),
+            engine=dict(fold.engine.counters),
+            connections=self.broker.connections,
+            sessions_lost=self.broker.sessions_lost,
+            inbox=len(self.inbox),
+            journal_position=self.journal.last_position,
+            journal_bytes=size,
+            reload_ok=self.reload_ok,
+            reload_ok_at=self.reload_ok_at,
+            last_seen=fold.engine.last_heard(),
+        )
 
     def tickets(self, *, live_only: bool) -> list[dict[str, Any]]:
         return self.ledger.tickets(live_only=live_only)
@@ -361,7 +383,8 @@ class Service:
         link = "connected" if status.connected else "NOT connected"
         self.notifier.status(
             f"broker {link}, {status.devices} devices ({status.offline_devices} offline), "
-            f"{status.rules} rules, {status.open_watches} conditions hold, {self.fold.counters['messages']} messages"
+            f"{status.rules} rules, {status.open_watches} conditions hold, "
+            f"{self.fold.counters['messages']} messages"
         )
 
 

@@ -6,6 +6,7 @@ import json
 import random
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,10 @@ def stream(count: int) -> list[tuple[str, str]]:
     return messages
 
 
+def has_journalled(store: Path, count: int) -> bool:
+    return journalled(store, "kill/%") >= count
+
+
 def publish(messages: list[tuple[str, str]], port: int, rate: int) -> None:
     publisher = Publisher("127.0.0.1", port, "pumps", window=200)
     began = time.monotonic()
@@ -99,10 +104,8 @@ def test_ten_kills_lose_nothing_and_open_nothing_twice(mosquitto: Mosquitto, tmp
     chance = random.Random(11)
     kills = 0
     while kills < KILLS:
-        target = journalled(store, "kill/%") + chance.randint(150, 900)
-        wait_until(
-            lambda: journalled(store, "kill/%") >= min(target, len(messages)), "messages in the journal"
-        )
+        grown = min(journalled(store, "kill/%") + chance.randint(150, 900), len(messages))
+        wait_until(partial(has_journalled, store, grown), "messages in the journal")
         assert kills < 3 or sending.is_alive() or kills >= KILLS - 3, "the stream ended before the kills did"
         daemon.kill()
         kills += 1
