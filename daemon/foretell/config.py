@@ -167,9 +167,18 @@ def _broker(model: BrokerModel, base: Path) -> BrokerSettings:
     if password is None and model.username is not None and credential.is_file():
         password = credential
     return BrokerSettings(
-        model.host, model.port, model.client_id, model.protocol, int(model.keepalive), model.username, password,
-        file(model.ca_file), file(model.cert_file), file(model.key_file), model.tls,
-    )  # fmt: skip
+        host=model.host,
+        port=model.port,
+        client_id=model.client_id,
+        protocol=model.protocol,
+        keepalive_s=int(model.keepalive),
+        username=model.username,
+        password_file=password,
+        ca_file=file(model.ca_file),
+        cert_file=file(model.cert_file),
+        key_file=file(model.key_file),
+        tls=model.tls,
+    )
 
 
 def _text(path: Path, label: str) -> tuple[str, list[Problem]]:
@@ -268,6 +277,11 @@ def _example_problems(profile: Profile, source: Source, kinds: dict[str, Kind]) 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schemas of everything that people write, generated from the models."""
-    models = {"rule": RuleModel, "profile": ProfileModel, "kind": KindModel, "site": SiteModel}
+    models: dict[str, type[Strict]] = {
+        "rule": RuleModel,
+        "profile": ProfileModel,
+        "kind": KindModel,
+        "site": SiteModel,
+    }
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {name: dialect | model.model_json_schema(by_alias=True) for name, model in models.items()}

@@ -188,7 +188,7 @@ class Journal:
             )
 
     def keep_plan(self, plan_id: str, body: bytes) -> None:
-        """Keep the files that a plan was built from, so that history is replayed with the rules of its day.
+        """Keep the files that a plan was built from: history is replayed with the rules of its day.
 
         The newest two hundred stay: who tries out rules all week must not fill the disk with them.
         """

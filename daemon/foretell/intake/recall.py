@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,8 +49,19 @@ def load(
     return Fold(plan, find_plan)
 
 
-def replay(fold: Fold, journal: Journal) -> Iterator[tuple[list[Change], int]]:
-    """Take the journal behind the fold's position; the changes, chunk by chunk, with their position."""
+def replay(
+    fold: Fold, journal: Journal, applied: tuple[int, int] = (0, 0)
+) -> Iterator[tuple[list[Change], int]]:
+    """Take the journal behind the fold's position; the changes, chunk by chunk, with their position.
+
+    `applied` is the last change that was ever applied, and the journal position that it came with. It
+    matters when everything was forgotten and the beginning of the journal is pruned: what led there is
+    then taken in again without saying any of it twice.
+    """
+    number, position = applied
+    if fold.position == 0 and journal.first_position() > 1:
+        fold.take(itertools.takewhile(lambda entry: entry.position <= position, journal.after(0)))
+        fold.engine.number = number
     chunk: list[Entry] = []
     for entry in journal.after(fold.position):
         chunk.append(entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, OPENED, Change
 from foretell.tickets import lifecycle, policy
 from foretell.tickets.lifecycle import ACKNOWLEDGED, CLOSED, FIXED, LIVE, OPEN, NotAllowed
 from foretell.tickets.policy import Desk
-from foretell.tickets.store import open_store, upgrade
+from foretell.tickets.store import open_store, prepare, transaction
 from foretell.tickets.tables import act, applied, event, holding, ticket
 
 MACHINE = "foretell"
@@ -33,8 +34,11 @@ class Ledger:
 
     def __init__(self, path: Path, *, write: bool = True) -> None:
         self._engine = open_store(path, write=write)
-        if write:
-            upgrade(self._engine)
+        try:
+            prepare(self._engine, path, write=write)
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -43,7 +47,7 @@ class Ledger:
 
     def record(self, changes: Sequence[Change], position: int, desk: Desk) -> int:
         """Apply changes not yet applied, and note how far we are; how many were new."""
-        with self._engine.begin() as db:
+        with transaction(self._engine) as db:
             through = db.execute(sa.select(applied.c.change_number)).scalar_one()
             fresh = [change for change in changes if change.number > through]
             for change in fresh:
@@ -103,26 +107,35 @@ class Ledger:
             if row.state in (FIXED, CLOSED):
                 kind = "reopened"
                 values |= {
-                    "state": lifecycle.move(row.state, "reopen"), "closed_at": None, "outcome": None, "fixed_at": None,
-                    "due_at": policy.due(change, desk), "texts": policy.texts(change, desk),
-                }  # fmt: skip
+                    "state": lifecycle.move(row.state, "reopen"),
+                    "closed_at": None,
+                    "outcome": None,
+                    "fixed_at": None,
+                    "due_at": policy.due(change, desk),
+                    "texts": policy.texts(change, desk),
+                }
             _update(db, ticket_id, **values)
-        if (
-            db.execute(
-                sa.select(holding).where(holding.c.ticket_id == ticket_id, holding.c.rule == change.rule)
-            ).first()
-            is None
-        ):
+        holds = holding.c.ticket_id == ticket_id, holding.c.rule == change.rule
+        if db.execute(sa.select(holding).where(*holds)).first() is None:
             db.execute(holding.insert().values(ticket_id=ticket_id, rule=change.rule))
         _add_event(db, ticket_id, kind, change)
 
     def _new(self, db: sa.Connection, change: Change, desk: Desk) -> int:
         values = {
-            "device": change.device, "device_kind": change.device_kind, "part": change.part,
-            "failure_mode": change.failure_mode, "rule": change.rule, "route": policy.route(change, desk),
-            "state": OPEN, "condition": lifecycle.HOLDING, "touched": False, "opened_at": change.at,
-            "noticed_at": change.noticed, "due_at": policy.due(change, desk), "texts": policy.texts(change, desk),
-        }  # fmt: skip
+            "device": change.device,
+            "device_kind": change.device_kind,
+            "part": change.part,
+            "failure_mode": change.failure_mode,
+            "rule": change.rule,
+            "route": policy.route(change, desk),
+            "state": OPEN,
+            "condition": lifecycle.HOLDING,
+            "touched": False,
+            "opened_at": change.at,
+            "noticed_at": change.noticed,
+            "due_at": policy.due(change, desk),
+            "texts": policy.texts(change, desk),
+        }
         key = db.execute(ticket.insert().values(**values)).inserted_primary_key
         assert key is not None
         return int(key[0])
@@ -137,7 +150,7 @@ class Ledger:
                 ticket.c.failure_mode == change.failure_mode,
                 holding.c.rule == change.rule,
                 ticket.c.state.in_(LIVE),
-            )  # fmt: skip
+            )
         ).first()
 
     def _cleared(self, db: sa.Connection, row: Any, change: Change) -> None:
@@ -169,7 +182,7 @@ class Ledger:
     def _person(
         self, ticket_id: int, verb: str, kind: str, who: str, at: float, note: str, outcome: str | None = None
     ) -> None:
-        with self._engine.begin() as db:
+        with transaction(self._engine) as db:
             row = db.execute(sa.select(ticket).where(ticket.c.id == ticket_id)).first()
             if row is None:
                 raise LookupError(f"there is no ticket {ticket_id}")
@@ -184,20 +197,22 @@ class Ledger:
                 )
             if verb == "close":
                 values |= {"closed_at": at, "outcome": outcome}
+                # What still holds goes its own way; should it ever reopen this, it starts with a clean sheet.
+                db.execute(holding.delete().where(holding.c.ticket_id == ticket_id))
             _update(db, ticket_id, **values)
             db.execute(
                 event.insert().values(
                     ticket_id=ticket_id,
                     at=at,
                     kind=kind,
-                    who=who[:80],
+                    who=_said(who, 80),
                     rule="",
                     revision="",
                     change_number=0,
-                    note=note[:2000],
+                    note=_said(note, 2000),
                     reason={"outcome": outcome} if outcome else {},
                     evidence=[],
-                )  # fmt: skip
+                )
             )
 
     def acts_after(self, act_id: int) -> list[Act]:
@@ -263,12 +278,21 @@ def _add_event(db: sa.Connection, ticket_id: int, kind: str, change: Change) -> 
             revision=change.revision,
             change_number=change.number,
             note="",
-            reason=change.reason,
-            evidence=[_plain(each) for each in change.evidence],
-        )  # fmt: skip
+            reason=_plain(change.reason),
+            evidence=_plain(change.evidence),
+        )
     )
 
 
-def _plain(clause: dict[str, Any]) -> dict[str, Any]:
-    """Evidence as JSON can hold it: what never happened has no time."""
-    return {key: None if value in (float("inf"), float("-inf")) else value for key, value in clause.items()}
+def _plain(value: Any) -> Any:
+    """As JSON can hold it: what never happened, or never will, has no time."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _said(text: str, most: int) -> str:
+    """A person's words as the database can hold them."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "").strip()[:most]

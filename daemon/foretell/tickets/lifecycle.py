@@ -40,7 +40,6 @@ def move(state: str, act: str) -> str:
     after = MOVES.get((state, act))
     if after is None:
         allowed = sorted(verb for from_state, verb in MOVES if from_state == state and verb != "reopen")
-        raise NotAllowed(
-            f"a ticket that is {state} cannot {act}; it can {', '.join(allowed) or 'only be reopened by its rule'}"
-        )
+        can = ", ".join(allowed) or "only be reopened by its rule"
+        raise NotAllowed(f"a ticket that is {state} cannot {act}; it can {can}")
     return after

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ REOPEN_WITHIN = 7 * 86400.0
 
 DEFAULT_WITHIN = 3 * 86400.0
 LANGUAGES = ("en", "zh")
+_WORD = re.compile(r"\{(device|part|place)\}")
 
 
 class Desk(NamedTuple):
@@ -38,8 +40,8 @@ def texts(change: Change, desk: Desk) -> dict[str, dict[str, str]]:
         device = _text(desk.titles.get(change.device), language) or change.device
         place = _text(desk.places.get(change.device), language)
         title = _text(model.title, language) if model else change.rule
-        for word, value in (("device", device), ("part", change.part), ("place", place)):
-            title = title.replace(f"{{{word}}}", value)
+        words = {"device": device, "part": change.part, "place": place}
+        title = _WORD.sub(lambda word, words=words: words[word[1]], title).strip()  # type: ignore[misc]
         do = _text(model.ticket.do, language) if model else ""
         result[language] = {
             "title": title,
@@ -86,7 +88,9 @@ _WHY = {
 
 
 def _text(text: Text | None, language: str) -> str:
-    return "" if text is None else text.zh if language == "zh" else text.en
+    if text is None:
+        return ""
+    return str(text.zh if language == "zh" else text.en)
 
 
 def _number(value: Any) -> str:
