@@ -190,8 +190,9 @@ class Engine:
         if not reading.retained and not (reading.signal == ONLINE and reading.value == OFFLINE):
             back = back or device.offline
             device.offline = False
+            device.heard_at = now
             if clock > device.heard:
-                device.heard, device.heard_at = clock, now
+                device.heard = clock
                 for watch in device.silences:
                     if watch.hear(clock):
                         watch.catch_up(now, said)
