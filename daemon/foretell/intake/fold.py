@@ -106,7 +106,7 @@ class Fold:
         if entry.topic == LINK:
             return engine.link(entry.payload == b"up", now)
         if entry.topic == STARTED:
-            # Changes are numbered on from what was applied, also where the journal is younger than the ledger.
+            # Changes are numbered on from what was applied, also where the journal is younger.
             engine.number = max(engine.number, int(entry.payload or b"0"))
             # Nobody listened between the last entry and this one: the clock stood still from there on.
             return engine.link(False, self.arrived or now)

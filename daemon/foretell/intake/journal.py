@@ -188,14 +188,15 @@ class Journal:
             )
 
     def keep_plan(self, plan_id: str, body: bytes) -> None:
-        """Keep the files that a plan was built from: history is replayed with the rules of its day.
+        """Keep the files of a plan: history is replayed with the rules of its day.
 
         The newest two hundred stay: who tries out rules all week must not fill the disk with them.
         """
         with self._commit() as db:
             db.execute("INSERT OR REPLACE INTO plan VALUES (?,?)", (plan_id, zlib.compress(body)))
             db.execute(
-                "DELETE FROM plan WHERE rowid <= (SELECT rowid FROM plan ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
+                "DELETE FROM plan WHERE rowid <="
+                " (SELECT rowid FROM plan ORDER BY rowid DESC LIMIT 1 OFFSET ?)",
                 (PLANS_KEPT,),
             )
 

@@ -59,7 +59,7 @@ def replay(
     then taken in again without saying any of it twice.
     """
     number, position = applied
-    if fold.position == 0 and journal.first_position() > 1:
+    if position and fold.position == 0 and journal.first_position() > 1:
         fold.take(itertools.takewhile(lambda entry: entry.position <= position, journal.after(0)))
         fold.engine.number = number
     chunk: list[Entry] = []
