@@ -37,7 +37,8 @@ def rule(name: str, mode: str, when: str = "{signal: close, above: 5 s}", within
 title: {{en: "{{device}} {{part}} {{place}}: {name}", zh: "{{place}} {{device}}:{name}"}}
 kind: lift
 when: {when}
-ticket: {{failure_mode: {mode}, route: maintainer, within: {within}, do: {{en: Clean the sill, zh: 清洁地坎}}}}
+ticket:
+  {{failure_mode: {mode}, route: maintainer, within: {within}, do: {{en: Clean the sill, zh: 清洁地坎}}}}
 """
     found, problems = read_rule(f"lift/{name}", text, f"{name}.yaml", {"lift": kind()})
     assert found is not None, problems

@@ -132,7 +132,7 @@ def test_worse_news_rewrites_the_machine_s_words_and_no_person_s(ledger: Ledger,
     worse = {"verb": "above", "signal": "close", "unit": "s", "value": 9.9, "limit": 5.0, "verdict": True}
     record(ledger, tell(NEWS, why="worse", evidence=(worse,)))
     row = only(ledger)
-    assert "9.9 s" in row["texts"]["en"]["reason"] or row["texts"]["en"]["reason"] == "worse"
+    assert row["texts"]["en"]["reason"] == "Door close time 9.9 s, above the limit of 5 s"
     assert [(e["who"], e["note"]) for e in row["events"] if e["note"]] == [("Li", "I am on my way")]
 
 
