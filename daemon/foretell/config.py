@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 import foretell
-from foretell.authored.document import TEXT_MAX_BYTES, read
+from foretell.authored.document import TEXT_MAX_BYTES, Document, read
 from foretell.authored.problems import Problem, did_you_mean
+from foretell.authored.quantity import duration
 from foretell.authored.validate import Duration, Strict, Text, check
 from foretell.engine.rule import Rule, Rulebook
 from foretell.engine.rulebook import RuleModel, read_rule
@@ -27,6 +29,21 @@ from foretell.intake.profiles import Profile, ProfileModel, Profiles, read_profi
 from foretell.site.kinds import Kind, KindModel, read_kind
 
 FILES_MAX = 2_000
+KIND_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+def _between(least: str, most: str) -> AfterValidator:
+    """A duration within bounds, which are written as people write them."""
+    low, high = duration(least), duration(most)
+
+    def bounded(seconds: float) -> float:
+        if not low <= seconds <= high:
+            raise ValueError(f"must be between {least} and {most}")
+        return seconds
+
+    return AfterValidator(bounded)
+
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -37,7 +54,7 @@ class BrokerModel(Strict):
     port: Port = 1883
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] = "foretell"
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
-    keepalive: Duration = 25.0
+    keepalive: Annotated[Duration, _between("5 s", "20 min")] = 25.0
     username: str | None = None
     password_file: str | None = None
     tls: bool = False
@@ -56,8 +73,8 @@ class WebModel(Strict):
 class JournalModel(Strict):
     """How long arrivals are kept, and for how long at most they are gathered into one commit."""
 
-    keep: Duration = 7 * 86400.0
-    commit_within: Duration = 0.05
+    keep: Annotated[Duration, _between("1 h", "366 d")] = 7 * 86400.0
+    commit_within: Annotated[Duration, _between("1 ms", "5 s")] = 0.05
 
 
 class DeviceModel(Strict):
@@ -154,8 +171,23 @@ def read_settings(path: Path) -> tuple[Settings | None, list[Problem]]:
         problems += [
             document.problem_at((key,), f"there is no folder {f}") for f in folders if not f.is_dir()
         ]
+    problems += _device_problems(document, model, sensors)
     settings = Settings(model, path, base / model.store, sensors, rules, broker)
     return (None if problems else settings), problems
+
+
+def _device_problems(document: Document, model: SiteModel, sensors: Sequence[Path]) -> list[Problem]:
+    """Devices of a kind that no folder knows; here, because here their line is known."""
+    known = {path.parent.name for folder in sensors for path in folder.glob("*/kind.yaml")}
+    return [
+        document.problem_at(
+            ("devices", name, "kind"),
+            f"unknown kind '{device.kind}'",
+            did_you_mean(device.kind, known) or f"known: {', '.join(sorted(known))}",
+        )
+        for name, device in model.devices.items()
+        if device.kind not in known
+    ]
 
 
 def _broker(model: BrokerModel, base: Path) -> BrokerSettings:
@@ -200,8 +232,9 @@ def gather(
     problems: list[Problem] = []
     for room, folders in (("sensors", sensors), ("rules", rules)):
         for folder in folders:
-            for path in sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file()):
-                key = f"{room}/{path.relative_to(folder).with_suffix('.yaml').as_posix()}"
+            for path in _yaml_files(folder):
+                below = path.relative_to(folder) if path != folder else Path(path.name)
+                key = f"{room}/{below.with_suffix('.yaml').as_posix()}"
                 text, wrong = _text(path, _label(path))
                 problems += wrong
                 if not wrong:
@@ -209,6 +242,13 @@ def gather(
                 if len(sources) > FILES_MAX:
                     return Bundle((), ()), [Problem(_label(folder), 1, 1, "", f"more than {FILES_MAX} files")]
     return Bundle(tuple(sources[key] for key in sorted(sources)), devices), problems
+
+
+def _yaml_files(folder: Path) -> list[Path]:
+    """The files of a folder (or the one file that was named), in order."""
+    if folder.is_file():
+        return [folder]
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml") and path.is_file())
 
 
 def _label(path: Path) -> str:
@@ -231,15 +271,17 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     rules: list[Rule] = []
     for source in bundle.sources:
         room, _, name = source.key.removesuffix(".yaml").partition("/")
-        if _is_kind(source) or name.split("/")[0] in broken:
+        if _is_kind(source):
             continue
         if room == "sensors":
             profile, wrong = read_profile(name, source.text, source.label, kinds)
+            wrong = [problem for problem in wrong if not _is_about(problem, broken)]
             if profile is not None:
                 wrong = _example_problems(profile, source, kinds)
                 profiles.append(profile)
         else:
             rule, wrong = read_rule(name, source.text, source.label, kinds)
+            wrong = [problem for problem in wrong if not _is_about(problem, broken)]
             rules += [rule] if rule is not None else []
         problems += wrong
     problems += [
@@ -252,6 +294,11 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), kinds, bundle.devices), problems
 
 
+def _is_about(problem: Problem, broken: set[str]) -> bool:
+    """A complaint that a kind is unknown, when in truth its own file has a problem, which is said there."""
+    return any(problem.message == f"unknown kind '{name}'" for name in broken)
+
+
 def _is_kind(source: Source) -> bool:
     return source.key.startswith("sensors/") and source.key.endswith("/kind.yaml")
 
@@ -260,7 +307,12 @@ def _kinds(bundle: Bundle) -> tuple[dict[str, Kind], list[Problem]]:
     kinds: dict[str, Kind] = {}
     problems: list[Problem] = []
     for source in filter(_is_kind, bundle.sources):
-        kind, wrong = read_kind(source.key.split("/")[1], source.text, source.label)
+        name = source.key.removeprefix("sensors/").removesuffix("kind.yaml").rstrip("/")
+        if not KIND_NAME.fullmatch(name):
+            message = "a kind's folder is its name: sensors/<kind>/kind.yaml in small letters"
+            problems.append(Problem(source.label, 1, 1, "", message))
+            continue
+        kind, wrong = read_kind(name, source.text, source.label)
         problems += wrong
         if kind is not None:
             kinds[kind.name] = kind
@@ -270,8 +322,8 @@ def _kinds(bundle: Bundle) -> tuple[dict[str, Kind], list[Problem]]:
 def _example_problems(profile: Profile, source: Source, kinds: dict[str, Kind]) -> list[Problem]:
     document, _ = read(source.text, source.label)
     return [
-        document.problem_at(("examples", index), message)
-        for index, message in example_problems(profile, kinds[profile.kind])
+        document.problem_at(("examples", *path), message, hint)
+        for path, message, hint in example_problems(profile, kinds[profile.kind])
     ]
 
 

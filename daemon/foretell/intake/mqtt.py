@@ -26,6 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 SESSION_EXPIRY_S = 14 * 86400
 RECEIVE_MAXIMUM = 200
+READ_AHEAD_BYTES = 64 * 1024
 PACKET_MAX_BYTES = 64 * 1024
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.5, 60.0
 ANSWER_WITHIN_S = 5.0
@@ -122,6 +123,33 @@ class Inbox:
             return
 
 
+class ReadAhead:
+    """A socket that reads all there is and hands it out in pieces.
+
+    paho asks for the one byte of a packet's head, then for its length, then for the rest: a system call
+    each. `pending` is what aiomqtt asks, for TLS, to learn that there is more to read without waiting.
+    """
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+        self._ahead = b""
+        self._taken = 0
+
+    def recv(self, size: int) -> bytes:
+        if self._taken >= len(self._ahead):
+            self._ahead, self._taken = self._socket.recv(READ_AHEAD_BYTES), 0
+        piece = self._ahead[self._taken : self._taken + size]
+        self._taken += len(piece)
+        return piece
+
+    def pending(self) -> int:
+        below = self._socket.pending() if hasattr(self._socket, "pending") else 0
+        return len(self._ahead) - self._taken + int(below)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
 class BrokerConnection:
     """One persistent session at the broker, kept up for as long as `run` runs."""
 
@@ -173,10 +201,13 @@ class BrokerConnection:
         """
         if self._client is None or not self.connected:
             return
-        ack = self._client._client.ack
-        for message in messages:
-            if message.qos and message.epoch == self._epoch:
-                ack(message.mid, message.qos)
+        packets = b"".join(
+            _PUBACK + message.mid.to_bytes(2, "big")
+            for message in messages
+            if message.qos and message.epoch == self._epoch
+        )
+        if packets:  # paho would write them one by one, a system call each
+            self._client._client._packet_queue(paho.PUBACK, packets, 0, 0)
 
     def follow(self, filters: Sequence[str]) -> None:
         """Subscribe to another set of topics from now on."""
@@ -262,6 +293,8 @@ class BrokerConnection:
         )
         inner = client._client
         inner.manual_ack_set(True)
+        create = inner._create_socket
+        inner._create_socket = lambda: ReadAhead(create())  # type: ignore[method-assign, assignment]
         epoch = self._epoch
         accept, part = client._on_connect, client._on_disconnect
 

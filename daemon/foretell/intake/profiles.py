@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field
 
@@ -190,6 +190,12 @@ def _topic_problems(document: Document, model: ProfileModel) -> list[Problem]:
                         at, f"the topic has no placeholder '{{{hole}}}' to name the device", hint
                     )
                 )
+    if model.liveness and model.liveness.topic == model.topic:
+        found.append(
+            document.problem_at(("liveness", "topic"), "this is the topic of the readings themselves")
+        )
+    if model.liveness and model.liveness.online == model.liveness.offline:
+        found.append(document.problem_at(("liveness", "offline"), "'online' and 'offline' are the same word"))
     if not _HOLE.search(model.device):
         found.append(
             document.problem_at(("device",), "every device would have the same name", "use '{device}'")
@@ -208,6 +214,11 @@ def _extracts(
     found: list[Problem] = []
     if (body.field is None) == (body.fields is None):
         found.append(document.problem_at(at, "needs one of 'field' and 'fields'"))
+    for key, path in _field_paths(body):
+        if not all(path.split(".")):
+            found.append(
+                document.problem_at((*at, *key), f"'{path}' is not a field", "such as door.close_ms or v[0]")
+            )
     if (body.fields or body.part) and not signal.part:
         found.append(document.problem_at(at, f"the signal '{name}' of the kind '{kind.name}' has no parts"))
     scale, offset = 1.0, 0.0
@@ -226,6 +237,14 @@ def _extracts(
         for part, field in wanted.items()
     ]
     return extracts, found
+
+
+def _field_paths(body: FieldModel) -> list[tuple[Path, str]]:
+    """Every path into a payload that is written here, with its place in the file."""
+    single = [
+        ((key,), path) for key, path in (("field", body.field), ("part", body.part)) if path is not None
+    ]
+    return [*single, *((("fields", part), path) for part, path in (body.fields or {}).items())]
 
 
 def _map_problems(document: Document, signal: Signal, body: FieldModel, at: Path) -> list[Problem]:
@@ -251,11 +270,8 @@ def _clock(document: Document, model: TimeModel | None) -> tuple[Clock | None, l
     try:
         zone = ZoneInfo(model.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None, [
-            document.problem_at(
-                ("time", "zone"), f"unknown time zone '{model.zone}'", "such as Asia/Shanghai"
-            )
-        ]
+        hint = did_you_mean(model.zone, available_timezones()) or "such as Asia/Shanghai"
+        return None, [document.problem_at(("time", "zone"), f"unknown time zone '{model.zone}'", hint)]
     return Clock(_steps(model.field), model.format, zone, model.ahead, model.behind), []
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from foretell.authored.document import read
 from foretell.authored.problems import Problem
-from foretell.config import Bundle, Source, build, devices_of, gather, read_settings, shipped
+from foretell.config import Bundle, build, devices_of, gather, read_settings, shipped
+
+ROOMS = ("sensors", "rules")
 
 
 def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:
@@ -18,7 +20,7 @@ def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:
     checked = 0
     for path in paths:
         found, files = _check_one(path)
-        problems += found
+        problems += [problem for problem in found if problem not in problems]
         checked += files
     return problems, checked
 
@@ -29,48 +31,61 @@ def _check_one(path: Path) -> tuple[list[Problem], int]:
     if path.is_dir() and (path / "site.yaml").is_file():
         path = path / "site.yaml"
     if path.is_file() and path.name == "site.yaml":
-        settings, problems = read_settings(path)
-        if settings is None:
-            return problems, 1
-        found, files = _check(*gather(settings.sensors, settings.rules, devices_of(settings.model)))
-        return problems + found, files + 1
+        return _check_site(path)
     return _check_loose(path)
 
 
+def _check_site(path: Path) -> tuple[list[Problem], int]:
+    settings, problems = read_settings(path)
+    if settings is None:
+        return _in_order(problems), 1
+    bundle, wrong = gather(settings.sensors, settings.rules, devices_of(settings.model))
+    found, files = _check(bundle, wrong)
+    return problems + found, files + 1
+
+
 def _check_loose(path: Path) -> tuple[list[Problem], int]:
-    """A folder or file that is not a site: its own files, on top of the shipped kinds."""
-    base, _ = gather([shipped("sensors")], [])
-    if path.is_dir() and ((path / "rules").is_dir() or (path / "sensors").is_dir()):
-        own, problems = gather(
-            [folder for folder in (path / "sensors",) if folder.is_dir()],
-            [folder for folder in (path / "rules",) if folder.is_dir()],
-        )
+    """A folder or file that is not a site: its own files, among the kinds that stand around it."""
+    if path.is_dir() and any((path / room).is_dir() for room in ROOMS):
+        home = path
+        sensors, rules = ([folder for folder in (path / room,) if folder.is_dir()] for room in ROOMS)
+        own, problems = gather(sensors, rules)
     else:
-        own, problems = _gather_loose(path)
-    replaced = {source.key for source in own.sources}
-    sources = [
-        source for source in base.sources if source.key.endswith("/kind.yaml") and source.key not in replaced
-    ]
-    _, found = build(Bundle(tuple([*sources, *own.sources]), ()))
-    return problems + found, len(own.sources) + len(problems)
+        root = _root(path)
+        home = root.parent
+        own, problems = _gather_below(path, root)
+    if not own.sources and not problems:
+        return [Problem(str(path), 1, 1, "", "no .yaml file stands here, so nothing was checked")], 0
+    around, _ = gather(
+        [shipped("sensors"), *(folder for folder in (home / "sensors",) if folder.is_dir())], []
+    )
+    kinds = {source.key: source for source in around.sources if source.key.endswith("/kind.yaml")}
+    among = kinds | {source.key: source for source in own.sources}
+    _, found = build(Bundle(tuple(among[key] for key in sorted(among)), ()))
+    return _in_order(problems + found), len(own.sources) + len(problems)
 
 
-def _gather_loose(path: Path) -> tuple[Bundle, list[Problem]]:
-    root = path if path.is_dir() else path.parent.parent
-    bundle, problems = gather([], [root]) if path.is_dir() else _single(path)
+def _root(path: Path) -> Path:
+    """The folder that names count from: `rules` or `sensors` above a file, or what stands in for them."""
+    whole = path.resolve()
+    for folder in (whole, *whole.parents):
+        if folder.name in ROOMS and folder.is_dir():
+            return folder
+    if whole.is_file():
+        return whole.parents[1] if len(whole.parents) > 1 else whole.parent
+    return whole.parent if any(each.is_file() for each in whole.glob("*.y*ml")) else whole
+
+
+def _gather_below(path: Path, root: Path) -> tuple[Bundle, list[Problem]]:
+    bundle, problems = gather([], [path])
+    whole = path.resolve()
     sources = []
     for source in bundle.sources:
-        _, _, name = source.key.partition("/")
-        sources.append(Source(f"{_room(name, source.text)}/{name}", source.text, source.label))
+        below = whole if path.is_file() else whole / source.key.removeprefix("rules/")
+        name = below.relative_to(root).with_suffix(".yaml").as_posix()
+        room = root.name if root.name in ROOMS else _room(name, source.text)
+        sources.append(source._replace(key=f"{room}/{name}"))
     return Bundle(tuple(sources), ()), problems
-
-
-def _single(path: Path) -> tuple[Bundle, list[Problem]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return Bundle((), ()), [Problem(str(path), 1, 1, "", f"cannot be read: {error}")]
-    return Bundle((Source(f"rules/{path.parent.name}/{path.stem}.yaml", text, str(path)),), ()), []
 
 
 def _room(name: str, text: str) -> str:
@@ -84,4 +99,9 @@ def _room(name: str, text: str) -> str:
 
 def _check(bundle: Bundle, problems: list[Problem]) -> tuple[list[Problem], int]:
     _, found = build(bundle)
-    return problems + found, len(bundle.sources)
+    return _in_order(problems + found), len(bundle.sources) + len(problems)
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """File by file as they stand in a listing, and in each from top to bottom."""
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column))
