@@ -27,6 +27,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 SESSION_EXPIRY_S = 14 * 86400
 RECEIVE_MAXIMUM = 200
 READ_AHEAD_BYTES = 64 * 1024
+PUBACK = b"\x40\x02"
 PACKET_MAX_BYTES = 64 * 1024
 BACKOFF_FIRST_S, BACKOFF_LAST_S = 0.5, 60.0
 ANSWER_WITHIN_S = 5.0
@@ -202,7 +203,7 @@ class BrokerConnection:
         if self._client is None or not self.connected:
             return
         packets = b"".join(
-            _PUBACK + message.mid.to_bytes(2, "big")
+            PUBACK + message.mid.to_bytes(2, "big")
             for message in messages
             if message.qos and message.epoch == self._epoch
         )
@@ -294,7 +295,7 @@ class BrokerConnection:
         inner = client._client
         inner.manual_ack_set(True)
         create = inner._create_socket
-        inner._create_socket = lambda: ReadAhead(create())  # type: ignore[method-assign, assignment]
+        inner._create_socket = lambda: ReadAhead(create())  # type: ignore[method-assign]
         epoch = self._epoch
         accept, part = client._on_connect, client._on_disconnect
 
