@@ -45,7 +45,7 @@ class Gate:
             else:
                 admitted.messages.append(event)
                 self._message(event, admitted.entries)
-            if self.clock.now() > 0.0:
+            if self._held and self.clock.now() > 0.0:
                 admitted.entries.extend(self.own(LINK, b"up" if link.up else b"down") for link in self._held)
                 self._held = []
         return admitted
