@@ -147,6 +147,9 @@ class Service:
             await self.on_disk(self.ledger.record, changes, self.fold.position, self.desk())
 
     async def keep_rejects(self, rejects: list[tuple[Entry, Any]]) -> None:
+        for entry, reject in rejects:
+            if reject.reason == "internal":
+                self.log.error("message_failed", position=entry.position, topic=entry.topic, error=reject.detail)
         newest = rejects[-1000:]
         rows = [
             RejectRow(

@@ -92,7 +92,10 @@ class Fold:
             for reject in decoded.rejects:
                 self._reject(entry, reject, rejects)
             self.counters["readings"] += len(decoded.readings)
-            changes += self.engine.receive(decoded.readings, entry.arrived)
+            try:
+                changes += self.engine.receive(decoded.readings, entry.arrived)
+            except Exception as error:  # a defect of ours must cost one message, not the site
+                self._reject(entry, Reject("internal", f"{type(error).__name__}: {error}"), rejects)
         return changes
 
     def _reject(self, entry: Entry, reject: Reject, rejects: list[tuple[Entry, Reject]]) -> None:
@@ -129,9 +132,8 @@ class Fold:
         if plan_id != self.plan.id:
             try:
                 self.plan = self.find_plan(plan_id)
-            except (
-                Exception
-            ):  # forgotten, or of a time whose words we no longer read: go on with what we have
+            except Exception:
+                # Forgotten, or of a time whose words we no longer read: go on with what we have.
                 self.counters["plans_missing"] = self.counters.get("plans_missing", 0) + 1
         changes = self.engine.adopt(self.plan.rulebook, now)
         self.engine.expect(self.plan.devices, now)
