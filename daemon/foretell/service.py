@@ -149,7 +149,9 @@ class Service:
     async def keep_rejects(self, rejects: list[tuple[Entry, Any]]) -> None:
         for entry, reject in rejects:
             if reject.reason == "internal":
-                self.log.error("message_failed", position=entry.position, topic=entry.topic, error=reject.detail)
+                self.log.error(
+                    "message_failed", position=entry.position, topic=entry.topic, error=reject.detail
+                )
         newest = rejects[-1000:]
         rows = [
             RejectRow(
@@ -196,18 +198,15 @@ class Service:
         self.ledger = Ledger(store / "ledger.db")
         self.journal.keep_plan(self.bundle.id, self.bundle.pack())
         self.fold = recall.load(store, self.journal, self.plan, self.find_plan, self.log.warning)
-        through, _ = self.ledger.applied_through()
-        if self.fold.position == 0 and self.journal.first_position() > 1:
-            # The beginning of history was pruned and no snapshot can be read: numbers must not start anew.
-            self.fold.engine.number = through
-        for changes, position in recall.replay(self.fold, self.journal):
+        applied = self.ledger.applied_through()
+        for changes, position in recall.replay(self.fold, self.journal, applied):
             if changes:
                 self.ledger.record(changes, position, self.desk())
         if isinstance(self.clock, TopicClock):
             self.clock.tell(str(self.fold.arrived).encode())
         self.gate = Gate(self.journal, self.clock)
         self._snapshot_messages = self.fold.counters["messages"]
-        entries = [self.gate.own(STARTED)]
+        entries = [self.gate.own(STARTED, str(self.ledger.applied_through()[0]).encode())]
         if self.journal.last_position == 1 or self.fold.plan.id != self.plan.id:
             entries.append(self.gate.own(PLAN, self.plan.id.encode()))
         self.journal.append(entries)
