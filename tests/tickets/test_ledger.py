@@ -93,6 +93,25 @@ def test_an_overlap_applies_only_what_is_new(ledger: Ledger, tell: Teller) -> No
     assert len(ledger.tickets()) == 3
 
 
+def test_the_last_closed_come_first_after_the_live_ones(ledger: Ledger, tell: Teller) -> None:
+    for day, device in enumerate(("a-1", "a-2", "a-3")):
+        record(ledger, tell.opened(device=device, at=NOW + day))
+    record(ledger, tell.cleared(device="a-1", at=NOW + 10), tell.cleared(device="a-2", at=NOW + 20))
+    assert [row["device"] for row in ledger.tickets(live_only=False)] == ["a-3", "a-2", "a-1"]
+    assert [row["device"] for row in ledger.tickets(live_only=False, limit=2)] == ["a-3", "a-2"]
+
+
+def test_looking_waits_for_no_writer_and_holds_up_none(ledger: Ledger, tell: Teller, tmp_path: Path) -> None:
+    record(ledger, tell.opened())
+    writer = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, timeout=0.0)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        assert len(ledger.tickets()) == 1
+        assert ledger.applied_through() == (1, 1)
+    finally:
+        writer.close()
+
+
 def test_a_further_rule_joins_the_ticket(ledger: Ledger, tell: Teller) -> None:
     record(ledger, tell.opened(), tell.opened(rule="lift/slower"), tell.opened(rule="lift/hot"))
     assert [row["failure_mode"] for row in ledger.tickets()] == ["door", "cooling"]

@@ -30,7 +30,7 @@ class Act(NamedTuple):
 
 
 class Ledger:
-    """All tickets of a site. Every method blocks; the daemon calls them from one thread of its own."""
+    """All tickets of a site. Every method blocks: the daemon writes in one thread of its own, others look."""
 
     def __init__(self, path: Path, *, write: bool = True) -> None:
         self._engine = open_store(path, write=write)
@@ -39,8 +39,11 @@ class Ledger:
         except BaseException:
             self._engine.dispose()
             raise
+        # Whoever only looks must not hold up the one who writes.
+        self._reader = open_store(path, write=False) if write else self._engine
 
     def close(self) -> None:
+        self._reader.dispose()
         self._engine.dispose()
 
     # -- what the machine does ----------------------------------------------------------------------
@@ -58,7 +61,7 @@ class Ledger:
 
     def applied_through(self) -> tuple[int, int]:
         """Number of the last change applied, and the journal position it came with."""
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             row = db.execute(sa.select(applied.c.change_number, applied.c.journal_position)).one()
         return row[0], row[1]
 
@@ -217,7 +220,7 @@ class Ledger:
 
     def acts_after(self, act_id: int) -> list[Act]:
         """Repairs that the engine has not been told of."""
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             rows = db.execute(
                 sa.select(act.c.id, act.c.device, act.c.part, act.c.failure_mode)
                 .where(act.c.id > act_id)
@@ -228,18 +231,17 @@ class Ledger:
     # -- what is shown ------------------------------------------------------------------------------
 
     def tickets(self, *, live_only: bool = True, limit: int = LIST_MAX) -> list[dict[str, Any]]:
-        """Tickets as plain values, most urgent first; times are Unix seconds."""
-        query = (
-            sa.select(ticket).order_by(ticket.c.state == CLOSED, ticket.c.due_at, ticket.c.id).limit(limit)
-        )
+        """Tickets as plain values, most urgent first, then the last closed; times are Unix seconds."""
+        urgency = sa.case((ticket.c.state == CLOSED, -ticket.c.closed_at), else_=ticket.c.due_at)
+        query = sa.select(ticket).order_by(ticket.c.state == CLOSED, urgency, ticket.c.id).limit(limit)
         if live_only:
             query = query.where(ticket.c.state.in_(LIVE))
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             return [dict(row._mapping) for row in db.execute(query)]
 
     def ticket(self, ticket_id: int) -> dict[str, Any]:
         """One ticket with its events. Raises LookupError."""
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             row = db.execute(sa.select(ticket).where(ticket.c.id == ticket_id)).first()
             if row is None:
                 raise LookupError(f"there is no ticket {ticket_id}")
@@ -251,7 +253,7 @@ class Ledger:
         query = sa.select(ticket.c.device_kind, ticket.c.state, sa.func.count()).group_by(
             ticket.c.device_kind, ticket.c.state
         )
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             return {(row[0], row[1]): row[2] for row in db.execute(query)}
 
     def confirmed_leads(self) -> list[float]:
@@ -259,7 +261,7 @@ class Ledger:
         query = sa.select(ticket.c.opened_at, sa.func.coalesce(ticket.c.fixed_at, ticket.c.closed_at)).where(
             ticket.c.outcome == "confirmed"
         )
-        with self._engine.connect() as db:
+        with self._reader.connect() as db:
             return [max(0.0, row[1] - row[0]) for row in db.execute(query)]
 
 
