@@ -55,7 +55,7 @@ def test_an_opening_makes_a_ticket_with_its_reason_and_evidence(ledger: Ledger, 
     assert (row["state"], row["condition"], row["touched"]) == ("open", "holding", False)
     assert (row["device"], row["part"], row["failure_mode"], row["rule"]) == ("a-1", "3", "door", "lift/slow")
     assert row["due_at"] == NOW + 1 + 2 * DAY
-    assert row["texts"]["zh"]["reason"].startswith("关门时间 5.6 s,高于限值 5 s")
+    assert row["texts"]["zh"]["reason"].startswith("关门时间 5.6 s，高于限值 5 s")
     (event,) = row["events"]
     assert (event["kind"], event["who"], event["change_number"]) == ("opened", "foretell", 1)
     assert event["reason"]["held"] == 3600.0

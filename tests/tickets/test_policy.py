@@ -21,17 +21,17 @@ REASONS = [
     (
         clause("above", "close", unit="s", value=5.62, limit=5.0),
         "Door close time 5.62 s, above the limit of 5 s",
-        "关门时间 5.62 s,高于限值 5 s",
+        "关门时间 5.62 s，高于限值 5 s",
     ),
     (
         clause("below", "level", unit="percent", value=12.0, limit=20.0),
         "Level 12%, below the limit of 20%",
-        "液位 12%,低于限值 20%",
+        "液位 12%，低于限值 20%",
     ),
     (
         clause("outside", "room", unit="degC", value=-7.25, limit=0.0),
         "Room temperature -7.25 degC, beyond the limit of 0 degC",
-        "机房温度 -7.25 degC,超出限值 0 degC",
+        "机房温度 -7.25 degC，超出限值 0 degC",
     ),
     (clause("is", "mode", value="stopped"), "Mode is stopped", "模式为“stopped”"),
     (
@@ -49,17 +49,17 @@ REASONS = [
             "count", "breaks", value=3.0, limit=3.0, states=("break",), operations=0.0, of="", over=14 * DAY
         ),
         "Service record break: 3 times within 14 d, the limit is 3",
-        "停运记录(break) 14 天内 3 次,达到 3 次",
+        "停运记录（break） 14 天内 3 次，达到 3 次",
     ),
     (
         clause("count", "trips", value=7.0, limit=6.0, states=(), operations=100.0, of="trips", over=0.0),
         "Trips: 7 times in the last 100 trips, the limit is 6",
-        "运行次数 每 100 trips 7 次,达到 6 次",
+        "运行次数 每 100 trips 7 次，达到 6 次",
     ),
     (
         clause("drift", "close", unit="s", value=3.44, up=True, reference=(3.0, 0.1)),
         "Door close time has drifted up: now 3.44 s, its own normal is 3 s",
-        "关门时间持续升高:现为 3.44 s,自身基准 3 s",
+        "关门时间持续升高：现为 3.44 s，自身基准 3 s",
     ),
     (
         clause("drift", "close", unit="s", value=3.44, up=False, reference=None),
@@ -69,7 +69,7 @@ REASONS = [
     (
         clause("above", "unheard-of", unit="", value=123456.0, limit=float("inf")),
         "unheard-of 123456, above the limit of –",
-        "unheard-of 123456,高于限值 –",
+        "unheard-of 123456，高于限值 –",
     ),
 ]
 
@@ -87,7 +87,7 @@ def test_only_what_held_is_named_and_how_long() -> None:
     assert policy.reason(change, DESK, "en") == (
         "Door close time 5.6 s, above the limit of 5 s; Door close time 6 s, above the limit of 5 s, for 2 h"
     )
-    assert policy.reason(change, DESK, "zh").endswith(",已持续 2 小时")
+    assert policy.reason(change, DESK, "zh").endswith("，已持续 2 小时")
 
 
 @pytest.mark.parametrize("why", ["repaired", "rule_withdrawn", "offline", "no_data", "seen_again"])

@@ -71,19 +71,19 @@ def reason(change: Change, desk: Desk, language: str) -> str:
     kind = desk.kinds.get(change.device_kind)
     held = [clause for clause in change.evidence if clause["verdict"]] or list(change.evidence)
     clauses = [_clause(clause, kind, language) for clause in held]
-    sentence = (";" if language == "zh" else "; ").join(clauses)
+    sentence = ("；" if language == "zh" else "; ").join(clauses)
     if change.kind == "opened" and change.reason["held"] >= 60:
         lasting = spell_duration(change.reason["held"], language)
-        sentence += f",已持续 {lasting}" if language == "zh" else f", for {lasting}"
+        sentence += f"，已持续 {lasting}" if language == "zh" else f", for {lasting}"
     return sentence
 
 
 _WHY = {
-    "repaired": {"en": "repaired; watching starts anew", "zh": "已修复,重新开始观察"},
+    "repaired": {"en": "repaired; watching starts anew", "zh": "已修复，重新开始观察"},
     "rule_withdrawn": {"en": "the rule was withdrawn", "zh": "规则已撤销"},
-    "offline": {"en": "the device is offline: its state is unknown", "zh": "设备离线,状态未知"},
-    "no_data": {"en": "no current data: its state is unknown", "zh": "没有最新数据,状态未知"},
-    "seen_again": {"en": "heard again, and it still holds", "zh": "恢复数据,情况依旧"},
+    "offline": {"en": "the device is offline: its state is unknown", "zh": "设备离线，状态未知"},
+    "no_data": {"en": "no current data: its state is unknown", "zh": "没有最新数据，状态未知"},
+    "seen_again": {"en": "heard again, and it still holds", "zh": "恢复数据，情况依旧"},
 }
 
 
@@ -118,7 +118,7 @@ def _clause(clause: Mapping[str, Any], kind: Kind | None, language: str) -> str:
         limit = f"{_number(clause['limit'])}{unit}"
         words = {"above": ("above", "高于"), "below": ("below", "低于"), "outside": ("beyond", "超出")}[verb]
         return (
-            f"{signal} {value},{words[1]}限值 {limit}"
+            f"{signal} {value}，{words[1]}限值 {limit}"
             if zh
             else f"{signal} {value}, {words[0]} the limit of {limit}"
         )
@@ -135,7 +135,7 @@ def _clause(clause: Mapping[str, Any], kind: Kind | None, language: str) -> str:
 
 def _count(clause: Mapping[str, Any], signal: str, zh: bool) -> str:
     what = "/".join(clause["states"])
-    what = f"{signal}({what})" if zh and what else f"{signal} {what}".strip()
+    what = f"{signal}（{what}）" if zh and what else f"{signal} {what}".strip()
     if clause["operations"]:
         span = f"{_number(clause['operations'])} {clause['of']}"
         span = f"每 {span}" if zh else f"in the last {span}"
@@ -145,7 +145,7 @@ def _count(clause: Mapping[str, Any], signal: str, zh: bool) -> str:
     times = _number(clause["value"])
     limit = _number(clause["limit"])
     return (
-        f"{what} {span} {times} 次,达到 {limit} 次"
+        f"{what} {span} {times} 次，达到 {limit} 次"
         if zh
         else f"{what}: {times} times {span}, the limit is {limit}"
     )
@@ -157,7 +157,7 @@ def _drift(clause: Mapping[str, Any], signal: str, unit: str, value: str, zh: bo
     normal = f"{_number(clause['reference'][0])}{unit}"
     way = ("升高" if clause["up"] else "降低") if zh else ("up" if clause["up"] else "down")
     return (
-        f"{signal}持续{way}:现为 {value},自身基准 {normal}"
+        f"{signal}持续{way}：现为 {value}，自身基准 {normal}"
         if zh
         else f"{signal} has drifted {way}: now {value}, its own normal is {normal}"
     )

@@ -15,6 +15,12 @@ BEGIN SELECT RAISE(ABORT, 'ticket events are append-only'); END"""
 
 
 def upgrade() -> None:
+    _tickets()
+    _events()
+    _acts_and_progress()
+
+
+def _tickets() -> None:
     op.create_table(
         "ticket",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -44,6 +50,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("state != 'closed'"),
     )
     op.create_index("ix_ticket_state_due", "ticket", ["state", "due_at"])
+
+
+def _events() -> None:
     op.create_table(
         "ticket_event",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -64,6 +73,9 @@ def upgrade() -> None:
         sa.Column("evidence", sa.JSON, nullable=False),
     )
     op.create_index("ix_ticket_event_ticket_id", "ticket_event", ["ticket_id"])
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(_APPEND_ONLY.format(verb=verb))
     op.create_table(
         "holding",
         sa.Column(
@@ -71,6 +83,9 @@ def upgrade() -> None:
         ),
         sa.Column("rule", sa.String(120), primary_key=True),
     )
+
+
+def _acts_and_progress() -> None:
     op.create_table(
         "act",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -86,9 +101,6 @@ def upgrade() -> None:
         sa.Column("journal_position", sa.Integer, nullable=False),
     )
     op.execute("INSERT INTO applied (id, change_number, journal_position) VALUES (1, 0, 0)")
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(_APPEND_ONLY.format(verb=verb))
 
 
 def downgrade() -> None:
