@@ -73,7 +73,7 @@ class WebModel(Strict):
 class JournalModel(Strict):
     """How long arrivals are kept, and for how long at most they are gathered into one commit."""
 
-    keep: Annotated[Duration, _between("1 h", "366 d")] = 7 * 86400.0
+    keep: Annotated[Duration, _between("1 h", "3660 d")] = 7 * 86400.0
     commit_within: Annotated[Duration, _between("1 ms", "5 s")] = 0.05
 
 

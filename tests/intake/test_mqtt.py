@@ -363,6 +363,21 @@ async def test_it_survives_whatever_answers(mosquitto: Mosquitto, behave: Behavi
         await ear.subscribed()
 
 
+async def test_no_socket_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that says nothing is given up, and sees that we have gone."""
+    monkeypatch.setattr(mqtt, "ANSWER_WITHIN_S", 0.1)
+    gone: list[bool] = []
+
+    async def mute(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        while await reader.read(1024):
+            pass
+        gone.append(True)
+
+    async with pretender(mute) as settings, listening(settings, ALL, ready=False) as ear:
+        await eventually(lambda: len(gone) >= 2)
+        assert "said nothing" in ear.connection.last_error
+
+
 async def test_it_survives_that_nobody_answers() -> None:
     async with listening(BrokerSettings(port=free_port()), ALL, ready=False) as ear:
         await eventually(lambda: len(ear.logged) >= 2)
