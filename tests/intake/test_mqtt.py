@@ -514,6 +514,7 @@ async def test_a_link_that_died_without_a_word_is_noticed(mosquitto: Mosquitto) 
 
     async def freezes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _between(reader, writer, mosquitto.port, goes=lambda: not frozen.is_set())
+        await asyncio.Event().wait()  # the broker gives up on us; the dead link does not tell us so
 
     async with pretender(freezes) as settings, listening(settings._replace(keepalive_s=1), ALL) as ear:
         frozen.set()
