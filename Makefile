@@ -19,8 +19,9 @@ RUNTIME := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 FORETELL := $(VENV)/.stamp-foretell
 
-# What the tests drive: a real broker, promtool, a browser and letters for it to draw.
-OS_PACKAGES := mosquitto mosquitto-clients prometheus chromium fonts-noto-cjk
+# What the tests drive: a real broker, promtool, a browser (whose driver wants libatomic) and letters for it to
+# draw, certificates, systemd's own checks of the unit.
+OS_PACKAGES := mosquitto mosquitto-clients prometheus chromium fonts-noto-cjk libatomic1 openssl systemd
 
 ##@ Use
 
