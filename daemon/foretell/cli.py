@@ -289,15 +289,21 @@ def ticket_json(row: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _ledger(config: Path | None, *, write: bool) -> Iterator[Any]:
     from foretell.tickets.ledger import Ledger
+    from foretell.tickets.store import StoreError
 
     path = settings_of(config).store / "ledger.db"
     if not path.exists():
         raise fail(f"there is no ledger {path} yet: has the daemon run?", UNREACHABLE)
-    ledger = Ledger(path, write=write)
     try:
-        yield ledger
-    finally:
-        ledger.close()
+        ledger = Ledger(path, write=write)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+    except StoreError as error:
+        raise fail(str(error), CONFIGURATION) from error
+    except OSError as error:
+        raise fail(str(error.strerror or error), DISK) from error
 
 
 Who = Annotated[str | None, typer.Option(help="who does this; the login name if not given")]

@@ -106,6 +106,7 @@ def _intake(status: Status, counters: Counters) -> Iterator[Metric]:
         "reason",
     )
     yield _counter("messages_redelivered", "Messages that the broker delivered again.", counters.redelivered)
+    yield _counter("messages_dropped", "QoS 0 messages that a flood left no room for.", counters.dropped)
     yield _gauge("mqtt_connected", "1 while connected to the MQTT broker, else 0.", status.connected)
     yield _counter("mqtt_connections", "Connections made to the MQTT broker.", counters.connections)
     yield _counter(

@@ -7,7 +7,6 @@ in one thread of its own, so that a slow disk never stops us from hearing the br
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import signal
@@ -35,7 +34,7 @@ from foretell.web.server import serve
 
 HEARTBEAT_S = 1.0
 LULL_S = 0.005
-BATCH_SMALL, BATCH_MAX = 20, 2_000
+BATCH_SMALL, BATCH_MAX = 20, 500
 SNAPSHOT_EVERY_MESSAGES, SNAPSHOT_EVERY_S = 40_000, 600.0
 STATUS_EVERY_S = 5.0
 STOP_WITHIN_S = 8.0
@@ -108,7 +107,7 @@ class Service:
                     break
                 seen = len(self.inbox)
                 await asyncio.sleep(min(LULL_S, until - now))
-        return self.inbox.drain()
+        return self.inbox.drain(BATCH_MAX)
 
     def _patience(self) -> float:
         if self._own:
@@ -250,12 +249,11 @@ class Service:
         self.notifier.stopping()
         self.stopping.set()
         pump, *rest = tasks
-        with contextlib.suppress(asyncio.TimeoutError, Exception):
-            await asyncio.wait_for(asyncio.shield(pump), STOP_WITHIN_S / 2)
+        await asyncio.wait([pump], timeout=STOP_WITHIN_S - 2)
         for task in (pump, *rest):
             task.cancel()
-        await asyncio.wait(tasks, timeout=STOP_WITHIN_S / 2)
-        if not pump.cancelled() and pump.exception() is None:
+        await asyncio.wait(tasks, timeout=2)
+        if pump.done() and not pump.cancelled() and pump.exception() is None:
             recall.save(self.fold, self.settings.store)
         self._disk.shutdown()
         self.journal.close()
@@ -349,6 +347,7 @@ class Service:
             readings=fold.counters["readings"],
             rejected=dict(fold.rejected),
             redelivered=self.gate.redelivered,
+            dropped=self.inbox.dropped,
             changes=dict(self.changes_by_kind),
             engine=dict(fold.engine.counters),
             connections=self.broker.connections,

@@ -559,3 +559,15 @@ async def test_a_subscription_to_our_own_topic_never_reaches_the_journal_as_ours
         ear.connection._arrive(message, 1)
         heard = await ear.hears(1)
         assert heard[0].topic == "$refused"
+
+
+async def test_what_does_not_fit_into_a_batch_stays_in_order() -> None:
+    inbox = Inbox()
+    for n in range(5):
+        inbox.put(Arrived("a/b/c", str(n).encode(), 1, False, False, n + 1, 1))
+    first = inbox.drain(2)
+    await inbox.wait(5)  # does not wait: there is more
+    assert [event.payload for event in (*first, *inbox.drain()) if isinstance(event, Arrived)] == [
+        b"0", b"1", b"2", b"3", b"4"
+    ]  # fmt: skip
+    assert len(inbox) == 0

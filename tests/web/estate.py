@@ -78,7 +78,7 @@ STATUS = Status(
     offline_devices=3, rules=37, watches=1240, open_watches=3, problems=(),
 )  # fmt: skip
 COUNTERS = Counters(
-    messages=120_000, readings=360_000, rejected={"not_json": 3}, redelivered=7,
+    messages=120_000, readings=360_000, rejected={"not_json": 3}, redelivered=7, dropped=2,
     changes={"opened": 5, "cleared": 1}, engine={"late": 2}, connections=2, sessions_lost=1, inbox=4,
     journal_position=120_000, journal_bytes=73_400_320, reload_ok=True, reload_ok_at=NOW - DAY,
     last_seen={"b3-l2": ("elevator", NOW - 12), "b1-l1": ("elevator", NOW - 40),

@@ -109,10 +109,14 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._events)
 
-    def drain(self) -> list[Event]:
-        """Everything that is here."""
-        events, self._events, self._bytes = self._events, [], 0
-        self._something.clear()
+    def drain(self, at_most: int | None = None) -> list[Event]:
+        """What is here, oldest first; the rest stays."""
+        if at_most is None or len(self._events) <= at_most:
+            events, self._events, self._bytes = self._events, [], 0
+            self._something.clear()
+            return events
+        events, self._events = self._events[:at_most], self._events[at_most:]
+        self._bytes -= sum(len(event.payload) for event in events if isinstance(event, Arrived))
         return events
 
     async def wait(self, seconds: float) -> None:

@@ -37,6 +37,8 @@ class Counters(NamedTuple):
     readings: int
     rejected: dict[str, int]
     redelivered: int
+    dropped: int
+    """QoS 0 messages that a flood left no room for."""
     changes: dict[str, int]
     engine: dict[str, int]
     connections: int
