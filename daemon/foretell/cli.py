@@ -1,7 +1,7 @@
 """The command line. Each verb reads what it needs, asks a room, and prints for people or as JSON.
 
 Exit codes: 0 fine, 1 findings, 2 usage, 3 unreachable; `run` also 74 (disk) and 78 (configuration), after
-which a restart cannot help.
+the latter of which a restart cannot help.
 """
 
 from __future__ import annotations
@@ -55,6 +55,14 @@ def settings_of(config: Path | None) -> Settings:
     if settings is None:
         raise fail("\n".join(str(problem) for problem in problems), CONFIGURATION)
     return settings
+
+
+def spoken(otherwise: str) -> str:
+    """zh or en: what the terminal speaks, or else `otherwise`, the site's language."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name, "")[:2] in ("zh", "en"):
+            return os.environ[name][:2]
+    return otherwise[:2]
 
 
 def logger() -> Any:
@@ -143,7 +151,7 @@ def replay(
     wake_seed: Annotated[
         int | None, typer.Option(help="wake the engine at random instants as well (offline)")
     ] = None,
-    broker: Annotated[str, typer.Option(help="host:port to publish to")] = "127.0.0.1:1883",
+    broker: Annotated[str, typer.Option(help="host:port to publish to; the site's broker if not given")] = "",
     clock_topic: Annotated[str, typer.Option(help="where the recording's time is told")] = "foretell/clock",
     speed: Annotated[float, typer.Option(min=0, help="recorded seconds per second; 0 as fast as --rate")] = 0,
     rate: Annotated[
@@ -153,7 +161,9 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Replay a recording into a broker, or offline. / 回放历史记录。"""
-    from foretell.lab.command import replay_offline, replay_to_broker
+    from foretell.intake.journal import JournalError
+    from foretell.intake.mqtt import BrokerSettings
+    from foretell.lab.command import at_address, replay_offline, replay_to_broker
     from foretell.lab.recording import RecordingError
 
     bundle = _bundle(config)
@@ -161,11 +171,17 @@ def replay(
         if offline or file.suffix == ".db":
             result = replay_offline(file, bundle, profile or [], changes, wake_seed)
         else:
-            result = replay_to_broker(file, bundle, profile or [], broker, clock_topic, speed, rate)
-    except RecordingError as error:
+            site = settings_of(config).broker if config is not None else BrokerSettings()
+            settings = at_address(site, broker)
+            broker = f"{settings.host}:{settings.port}"
+            result = replay_to_broker(file, bundle, profile or [], settings, clock_topic, speed, rate)
+    except (RecordingError, JournalError) as error:
         raise fail(str(error), USAGE) from error
-    except (ConnectionError, TimeoutError, OSError) as error:
-        raise fail(f"cannot publish to {broker}: {error}", UNREACHABLE) from error
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise fail(
+            named if error.filename else f"cannot publish to {broker}: {named}", UNREACHABLE
+        ) from error
     _print(result, as_json, lambda: [f"{key}: {value}" for key, value in result.items()])
 
 
@@ -249,7 +265,7 @@ def tickets_list(
         return
     with _ledger(config, write=False) as ledger:
         rows = [ticket_json(row) for row in ledger.tickets(live_only=not everything)]
-    language = "zh" if os.environ.get("LANG", "").startswith("zh") else "en"
+    language = spoken(settings_of(config).model.language)
     _print(
         rows, as_json,
         lambda: [
@@ -311,9 +327,11 @@ Note = Annotated[str, typer.Option(help="in your own words")]
 
 
 @tickets.command("show")
-def ticket_show(ctx: typer.Context, ticket_id: int, as_json: JsonOption = False) -> None:
+def ticket_show(
+    ctx: typer.Context, ticket_id: int, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """One ticket with its whole history and evidence. / 查看一张工单。"""
-    with _ledger(ctx.obj, write=False) as ledger:
+    with _ledger(config or ctx.obj, write=False) as ledger:
         try:
             row = ledger.ticket(ticket_id)
         except LookupError as error:
@@ -332,30 +350,53 @@ def _ticket_lines(row: dict[str, Any]) -> list[str]:
         f"  {row['state']}, condition {row['condition']}, due {row['due_at']}, {row['route']}: "
         f"{row['do']['en']} / {row['do']['zh']}"
     )
-    lines += [f"  {e['at']}  {e['kind']:<12} {e['who']}  {e['rule']} {e['note']}" for e in row["events"]]
+    if row["outcome"]:
+        lines.append(f"  outcome: {row['outcome']}")
+    for event in row["events"]:
+        lines.append(f"  {event['at']}  {event['kind']:<12} {event['who']}  {event['rule']} {event['note']}")
+        lines += [f"      {_evidence(clause)}" for clause in event["evidence"]]
     return lines
 
 
-def _act(ctx: typer.Context, who: str | None, act: Callable[[Any, str, float], None]) -> None:
+def _evidence(clause: dict[str, Any]) -> str:
+    limit = "/".join(clause["limit"]) if isinstance(clause["limit"], list) else clause["limit"]
+    said = {True: "true", False: "false", None: "unknown"}[clause["verdict"]]
+    words = f"{clause['signal'] or 'device'} = {clause['value']}, {clause['verb']} {limit} {clause['unit']}"
+    return f"{words.strip()}: {said}"
+
+
+def _act(
+    config: Path | None, ticket_id: int, who: str | None, act: Callable[[Any, str, float], None]
+) -> None:
     from foretell.tickets.lifecycle import NotAllowed
 
-    with _ledger(ctx.obj, write=True) as ledger:
+    with _ledger(config, write=True) as ledger:
         try:
             act(ledger, who or getpass.getuser(), SystemClock().now())
+            print(f"#{ticket_id}: {ledger.ticket(ticket_id)['state']}")
         except (NotAllowed, LookupError) as error:
             raise fail(str(error), FINDINGS) from error
 
 
 @tickets.command()
-def acknowledge(ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "") -> None:
+def acknowledge(
+    ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "", config: ConfigOption = None
+) -> None:
     """You have seen it and take it on. / 确认接单。"""
-    _act(ctx, who, lambda ledger, person, at: ledger.acknowledge(ticket_id, person, at, note))
+    _act(
+        config or ctx.obj,
+        ticket_id,
+        who,
+        lambda book, person, at: book.acknowledge(ticket_id, person, at, note),
+    )
 
 
 @tickets.command()
-def fix(ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "") -> None:
+def fix(
+    ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "", config: ConfigOption = None
+) -> None:
     """It is repaired; watching starts anew. / 已修复,重新开始观察。"""
-    _act(ctx, who, lambda ledger, person, at: ledger.fix(ticket_id, person, at, note))
+    _act(config or ctx.obj, ticket_id, who, lambda book, person, at: book.fix(ticket_id, person, at, note))
 
 
 @tickets.command()
@@ -368,9 +409,11 @@ def close(
     ],
     who: Who = None,
     note: Note = "",
+    config: ConfigOption = None,
 ) -> None:
     """Close it with what was found. / 关闭并填写结果。"""
-    _act(ctx, who, lambda ledger, person, at: ledger.finish(ticket_id, person, at, outcome, note))
+    site = config or ctx.obj
+    _act(site, ticket_id, who, lambda book, person, at: book.finish(ticket_id, person, at, outcome, note))
 
 
 @app.command()
@@ -386,7 +429,7 @@ def demo(
     """A simulated estate, two weeks in three minutes. / 演示:三分钟看完一个小区的两周。"""
     from foretell.demo.stage import run as stage
 
-    spoken = language or ("zh" if os.environ.get("LANG", "").startswith("zh") else "en")
+    words = language or spoken("en")
     raise typer.Exit(
         stage(
             minutes=minutes,
@@ -395,7 +438,7 @@ def demo(
             port=port,
             open_browser=open_browser,
             keep=keep,
-            language=spoken,
+            language=words,
         )
     )
 

@@ -38,6 +38,7 @@ BATCH_SMALL, BATCH_MAX = 20, 500
 SNAPSHOT_EVERY_MESSAGES, SNAPSHOT_EVERY_S = 40_000, 600.0
 STATUS_EVERY_S = 5.0
 STOP_WITHIN_S = 8.0
+LEDGER_ATTEMPTS = 12
 REJECT_PAYLOAD_KEPT = 4_096
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class Service:
         self._plans = {plan.id: plan}
         self._was_ready = False
         self._reload_lock = asyncio.Lock()
+        self._listening = asyncio.Event()
 
     # -- the live path ------------------------------------------------------------------------------
 
@@ -143,7 +145,19 @@ class Service:
                 number=change.number,
             )
         with self.instruments.apply_seconds.time():
-            await self.on_disk(self.ledger.record, changes, self.fold.position, self.desk())
+            await self._patiently(self.ledger.record, changes, self.fold.position, self.desk())
+
+    async def _patiently(self, work: Callable[..., T], *args: Any) -> T:
+        """Work on the ledger, which somebody else may hold for a while: a backup, a report, a shell."""
+        for _ in range(LEDGER_ATTEMPTS - 1):
+            try:
+                return await self.on_disk(work, *args)
+            except OSError as error:
+                if "locked" not in str(error):
+                    raise
+                self.log.warning("ledger_locked", error=str(error))
+                self.notifier.alive(monotonic())
+        return await self.on_disk(work, *args)
 
     async def keep_rejects(self, rejects: list[tuple[Entry, Any]]) -> None:
         for entry, reject in rejects:
@@ -228,16 +242,22 @@ class Service:
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         filters = self._filters(self.plan)
         old = await self.on_disk(self.journal.filters)
-        self.broker = BrokerConnection(self.settings.broker, self.inbox, self.log.info, filters, old)
+        self.broker = BrokerConnection(self.settings.broker, self.inbox, self._broker_says, filters, old)
         await self.on_disk(self.journal.swap_filters, filters)
         web = self.settings.model.web
         app = make_app(self, self.registry)
+        page = asyncio.create_task(serve(app, web.host, web.port, self._web_started), name="web")
+        # A second daemon must find the port taken before it takes the first one's session at the broker.
+        listening = asyncio.create_task(self._listening.wait())
+        await asyncio.wait((page, listening), return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
         tasks = [
             asyncio.create_task(self.pump(), name="pump"),
-            asyncio.create_task(self.broker.run(), name="broker"),
-            asyncio.create_task(serve(app, web.host, web.port, self._web_started), name="web"),
             asyncio.create_task(self.stopping.wait(), name="stop"),
+            page,
         ]
+        if self._listening.is_set():
+            tasks.append(asyncio.create_task(self.broker.run(), name="broker"))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await self.stop(tasks)
         for task in done:
@@ -372,8 +392,12 @@ class Service:
     def leads(self) -> list[float]:
         return self.ledger.confirmed_leads()
 
+    def _broker_says(self, event: str, **details: Any) -> None:
+        (self.log.info if event == "broker_connected" else self.log.warning)(event, **details)
+
     def _web_started(self, port: int) -> None:
         self.web_port = port
+        self._listening.set()
         self.log.info("page", address=f"http://{self.settings.model.web.host}:{port}/")
 
     def _tell_status(self) -> None:

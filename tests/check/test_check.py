@@ -199,4 +199,5 @@ def test_all_faults_of_a_site_at_once_and_those_of_its_own_rules(tmp_path: Path)
         "site.yaml:2:1",
         "site.yaml:3:27",
         "site.yaml:3:36",
+        "rules/elevator/mine.yaml:3:8",
     ]

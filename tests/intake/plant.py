@@ -65,16 +65,16 @@ def read(
     return decode(route, payload if isinstance(payload, bytes) else payload.encode(), at, retained=False)
 
 
-def bundle(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = ()) -> Bundle:
+def bundle(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = (), more: str = "") -> Bundle:
     files = {
         "sensors/pump/kind.yaml": KIND,
         "sensors/pump/box.yaml": PROFILE,
-        "rules/pump/low.yaml": RULE.replace("LIMIT", limit),
+        "rules/pump/low.yaml": RULE.replace("LIMIT", limit) + more,
     }
     return Bundle(tuple(Source(key, files[key], key) for key in sorted(files)), devices)
 
 
-def plan(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = ()) -> Plan:
-    built, problems = build(bundle(limit, devices))
+def plan(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = (), more: str = "") -> Plan:
+    built, problems = build(bundle(limit, devices, more))
     assert built is not None, [str(problem) for problem in problems]
     return built

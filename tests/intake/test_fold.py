@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foretell.engine.facts import CLEARED, OPENED
+from foretell.engine.engine import Engine
+from foretell.engine.facts import CLEARED, OPENED, Change, Reading
 from foretell.intake.fold import Fold, Plan, Repair
 from foretell.intake.journal import (
     CLOCK_STEP,
@@ -175,3 +177,38 @@ def test_a_broken_snapshot_is_refused(body: bytes) -> None:
 def test_a_plan_is_the_same_for_the_same_files() -> None:
     again: Plan = plan()
     assert (again.id, plan("3 bar").id != again.id) == (WIDE.id, True)
+
+
+class Defective(Engine):
+    """An engine with a defect: it falls over whatever this one device says."""
+
+    def receive(self, readings: Sequence[Reading], now: float) -> list[Change]:
+        if any(reading.device == "p-bad" for reading in readings):
+            raise ZeroDivisionError("a defect")
+        return super().receive(readings, now)
+
+
+def test_a_defect_of_ours_costs_one_message_and_loses_nobody_elses_deadline(tape: Tape) -> None:
+    patient = plan(more="for: 5 s\n")
+    fold = Fold(patient, {patient.id: patient}.__getitem__, Defective(patient.rulebook))
+    start = [tape(STARTED), tape(LINK, "up"), tape.data(p=1500)]
+    assert fold.take(start).changes == []
+    outcome = fold.take([tape.data("p-bad", p=1500)])
+    assert [change.kind for change in outcome.changes] == [OPENED]
+    assert [reject.reason for _, reject in outcome.rejects] == ["internal"]
+    assert kinds(fold, tape.data(p=5000)) == [CLEARED]
+
+
+def test_a_broken_entry_of_our_own_is_passed_over(fold: Fold, tape: Tape) -> None:
+    outcome = fold.take([tape(REPAIR, "{"), tape(CLOCK_STEP, "soon"), tape.data(p=1500)])
+    assert [reject.reason for _, reject in outcome.rejects] == ["internal", "internal"]
+    assert [change.kind for change in outcome.changes] == [OPENED]
+    assert fold.position == 3
+
+
+def test_a_name_that_another_kind_has_is_refused_aloud(fold: Fold, tape: Tape) -> None:
+    fold.engine.expect([("p-1", "elevator")], NOW)
+    outcome = fold.take([tape.data(p=1500)])
+    assert outcome.changes == []
+    assert [reject.reason for _, reject in outcome.rejects] == ["name_taken"]
+    assert "elevator" in outcome.rejects[0][1].detail and "device" in outcome.rejects[0][1].detail

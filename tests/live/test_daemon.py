@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -225,3 +226,45 @@ def test_devices_are_known_while_the_daemon_is_stopped(estate: Estate) -> None:
     (row,) = json.loads(foretell("devices", "--config", estate.site, "--json").stdout)
     assert row["device"] == "l-1" and row["open"] == ["lift/hot"] and row["last_heard"] is not None
     assert rows(estate.store / "ledger.db", "SELECT count(*) FROM ticket") == [(1,)]
+
+
+def test_a_kept_message_opens_nothing_at_once(estate: Estate) -> None:
+    estate.publisher.publish("site/l-1/telemetry", json.dumps({"room": 45}), retain=True)
+    estate.publisher.flush()
+    with running(estate.site):
+        wait_until(lambda: journalled(estate.store, "site/l-1%") == 1, "the kept message")
+        estate.reads("l-2", 45)
+        wait_until(lambda: history(estate.store), "a ticket from a device that speaks")
+        assert {row[0] for row in history(estate.store)} == {"l-2"}
+        estate.reads("l-1", 46)
+        wait_until(lambda: {row[0] for row in history(estate.store)} == {"l-1", "l-2"}, "its own word")
+
+
+def test_a_ledger_that_somebody_holds_is_waited_for(estate: Estate) -> None:
+    with running(estate.site) as daemon:
+        holder = sqlite3.connect(estate.store / "ledger.db", isolation_level=None)
+        try:
+            holder.execute("BEGIN IMMEDIATE")
+            estate.reads("l-1", 45)
+            daemon.expect_log("ledger_locked")
+            assert ask(f"{daemon.address}-/healthy")[0] == 200
+            assert ask(daemon.address)[0] == 200
+        finally:
+            holder.close()
+        wait_until(lambda: history(estate.store), "the ticket, once the ledger is free")
+
+
+def test_a_port_that_is_taken_is_found_out_before_the_broker_is_met(estate: Estate, tmp_path: Path) -> None:
+    with running(estate.site) as daemon:
+        port = daemon.address.rsplit(":", 1)[1].strip("/")
+        second = tmp_path / "second.yaml"
+        other = estate.site.read_text().replace("store: store", "store: other")
+        second.write_text(other.replace("port: 0", f"port: {port}"))
+        for room in ("sensors", "rules"):
+            (tmp_path / room).symlink_to(estate.site.parent / room)
+        done = foretell("run", "--config", second, check=False)
+        assert done.returncode == 78
+        assert port in done.stderr and "broker_connected" not in done.stderr
+        estate.reads("l-1", 45)
+        wait_until(lambda: history(estate.store), "the first daemon, undisturbed")
+        assert "broker_lost" not in daemon.said()

@@ -51,8 +51,8 @@ _SAYS = {
     ),
     "ticket": Named("  ► {at}  ticket #{id}: {title}", "  ► {at}  工单 #{id}:{title}"),
     "finish": Named(
-        "The two weeks are over; the daemon reads the last messages …",
-        "两周结束,等待守护进程读完最后的报文……",
+        "The days are over; the daemon reads the last messages …",
+        "日子走完了，等待守护进程读完最后的报文……",
     ),
     "keep": Named(
         "Everything keeps running. Ctrl-C ends it. The page: {}", "一切继续运行,按 Ctrl-C 结束。页面:{}"

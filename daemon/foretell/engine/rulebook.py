@@ -222,8 +222,13 @@ class _Compiler:
             if low >= high and not self.problems:
                 self.complain((*at, "outside"), "the lower limit must stand before the upper one")
             return Level(signal.name, signal.unit, above=high, below=low, outside=True)
+        before = len(self.problems)
         above = None if model.above is None else self._limit(signal, model.above, (*at, "above"))
         below = None if model.below is None else self._limit(signal, model.below, (*at, "below"))
+        for word, limit, edge in (("above", above, signal.high), ("below", below, signal.low)):
+            if limit == edge and len(self.problems) == before:
+                end = f"'{signal.name}' ends at {edge:g} {signal.unit}".strip()
+                self.complain((*at, word), f"this can never be met: {end}")
         if above is not None and below is not None:
             self.complain(at, "'above' with 'below' cannot both be meant", "use 'outside: [low, high]'")
         return Level(signal.name, signal.unit, above=above, below=below)

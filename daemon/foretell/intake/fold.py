@@ -72,31 +72,35 @@ class Fold:
         changes: list[Change] = []
         rejects: list[tuple[Entry, Reject]] = []
         for entry in entries:
-            if entry.topic.startswith(OWN):
-                changes += self._own(entry)
-            else:
-                changes += self._message(entry, rejects)
+            try:
+                if entry.topic.startswith(OWN):
+                    changes += self._own(entry)
+                else:
+                    self._message(entry, changes, rejects)
+            except Exception as error:  # a defect of ours must cost one entry, not the site
+                self._reject(entry, Reject("internal", f"{type(error).__name__}: {error}"), rejects)
             self.position, self.arrived = entry.position, entry.arrived
         return Outcome(changes, rejects)
 
-    def _message(self, entry: Entry, rejects: list[tuple[Entry, Reject]]) -> list[Change]:
+    def _message(self, entry: Entry, changes: list[Change], rejects: list[tuple[Entry, Reject]]) -> None:
         self.counters["messages"] += 1
+        # What fell due for others is said before this message is tried, so that it cannot be lost with it.
+        changes += self.engine.advance(entry.arrived)
         routes = self.plan.profiles.routes(entry.topic)
         if not routes:
             self._reject(entry, Reject("unknown_topic", "no profile speaks on this topic"), rejects)
-            return []
         retained = bool(entry.flags & RETAINED)
-        changes: list[Change] = []
         for route in routes:
+            known = self.engine.devices.get(route.device)
+            if known is not None and known.kind != route.profile.kind:
+                taken = f"'{route.device}' is known as {known.kind}; name it apart with 'device' in"
+                self._reject(entry, Reject("name_taken", f"{taken} {route.profile.id}"), rejects)
+                continue
             decoded = decode(route, entry.payload, entry.arrived, retained)
             for reject in decoded.rejects:
                 self._reject(entry, reject, rejects)
             self.counters["readings"] += len(decoded.readings)
-            try:
-                changes += self.engine.receive(decoded.readings, entry.arrived)
-            except Exception as error:  # a defect of ours must cost one message, not the site
-                self._reject(entry, Reject("internal", f"{type(error).__name__}: {error}"), rejects)
-        return changes
+            changes += self.engine.receive(decoded.readings, entry.arrived)
 
     def _reject(self, entry: Entry, reject: Reject, rejects: list[tuple[Entry, Reject]]) -> None:
         self.rejected[reject.reason] = self.rejected.get(reject.reason, 0) + 1

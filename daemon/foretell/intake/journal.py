@@ -11,7 +11,6 @@ import hashlib
 import os
 import sqlite3
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,8 +74,7 @@ class Journal:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.last_position = 0
-        self._recent: deque[bytes] = deque()
-        self._recent_count: dict[bytes, int] = {}
+        self._by_packet: dict[int, bytes] = {}  # the last delivery under each packet id, oldest first
         try:
             mode = "ro" if read_only else "rwc"
             self._db = sqlite3.connect(
@@ -125,7 +123,7 @@ class Journal:
             "SELECT mid, topic, payload FROM entry WHERE position > ? AND mid > 0 ORDER BY position",
             (self.last_position - REDELIVERY_WINDOW,),
         ):
-            self._remember(_delivery(mid, topic, payload))
+            self._remember(mid, topic, payload)
 
     # -- writing ------------------------------------------------------------------------------------
 
@@ -151,31 +149,28 @@ class Journal:
     def is_redelivered(self, mid: int, topic: str, payload: bytes) -> bool:
         """Whether a message that the broker marked as sent before is in the journal already.
 
-        A redelivery carries the packet id of the first attempt (MQTT 5, 4.4), so id, topic and payload
-        together tell it from a new message that says the same.
+        A redelivery carries the packet id of the first attempt (MQTT 5, 4.4), and the last use of that id
+        is the one that may not have been acknowledged. So id, topic and payload together tell it from a
+        new message that says the same.
         """
-        return _delivery(mid, topic, payload) in self._recent_count
+        return self._by_packet.get(mid) == _delivery(mid, topic, payload)
 
     def forget_deliveries(self) -> None:
         """The broker lost our session: nothing from before will be delivered again."""
-        self._recent.clear()
-        self._recent_count.clear()
+        self._by_packet.clear()
 
     def numbered(self, arrived: float, topic: str, payload: bytes, flags: int = 0, mid: int = 0) -> Entry:
         """The next entry of the journal; it must be appended, in this order."""
         self.last_position += 1
         if mid:
-            self._remember(_delivery(mid, topic, payload))
+            self._remember(mid, topic, payload)
         return Entry(self.last_position, arrived, topic, payload, flags, mid)
 
-    def _remember(self, key: bytes) -> None:
-        if len(self._recent) >= REDELIVERY_WINDOW:
-            old = self._recent.popleft()
-            left = self._recent_count.pop(old) - 1
-            if left:
-                self._recent_count[old] = left
-        self._recent.append(key)
-        self._recent_count[key] = self._recent_count.get(key, 0) + 1
+    def _remember(self, mid: int, topic: str, payload: bytes) -> None:
+        self._by_packet.pop(mid, None)
+        self._by_packet[mid] = _delivery(mid, topic, payload)
+        if len(self._by_packet) > REDELIVERY_WINDOW:
+            del self._by_packet[next(iter(self._by_packet))]
 
     def keep_rejects(self, rows: Iterable[RejectRow]) -> None:
         """Keep what was rejected, the newest thousand; writing the same again changes nothing."""

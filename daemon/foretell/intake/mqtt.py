@@ -442,8 +442,29 @@ def _tls(settings: BrokerSettings) -> ssl.SSLContext | None:
 class Publisher:
     """Publishes like a device does, QoS 1, with a bounded number of messages under way. Blocking."""
 
-    def __init__(self, host: str, port: int, client_id: str, *, window: int = 100) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        client_id: str,
+        *,
+        window: int = 100,
+        login: tuple[str, str | None] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
+        if login is not None:
+            self._client.username_pw_set(*login)
+        if tls is not None:
+            self._client.tls_set_context(tls)
+        answered = threading.Event()
+        self._refused = ""
+
+        def on_connect(_c: Any, _u: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            self._refused = str(reason) if reason.is_failure else ""
+            answered.set()
+
+        self._client.on_connect = on_connect
         self._client.max_inflight_messages_set(window)
         self._client.max_queued_messages_set(0)
         self._room = threading.Semaphore(window)
@@ -451,6 +472,16 @@ class Publisher:
         self._window = window
         self._client.connect(host, port, keepalive=60)
         self._client.loop_start()
+        if not answered.wait(ANSWER_WITHIN_S) or self._refused:
+            self.close()
+            raise ConnectionError(f"the broker says: {self._refused or 'nothing'}")
+
+    @classmethod
+    def to(cls, settings: BrokerSettings, client_id: str) -> Publisher:
+        """A publisher at the site's broker, let in as the site's daemon is."""
+        password = settings.password_file.read_text().strip() if settings.password_file else None
+        login = (settings.username, password) if settings.username else None
+        return cls(settings.host, settings.port, client_id, login=login, tls=_tls(settings))
 
     def publish(
         self, topic: str, payload: bytes | str, *, retain: bool = False, timeout_s: float = 60.0

@@ -30,15 +30,27 @@ def _check_one(path: Path) -> tuple[list[Problem], int]:
         return [Problem(str(path), 1, 1, "", "there is no such file or folder")], 0
     if path.is_dir() and (path / "site.yaml").is_file():
         path = path / "site.yaml"
-    if path.is_file() and path.name == "site.yaml":
+    if path.is_file() and (path.name == "site.yaml" or _is_site(path)):
         return _check_site(path)
     return _check_loose(path)
 
 
+def _is_site(path: Path) -> bool:
+    try:
+        document, _ = read(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return isinstance(document.value, dict) and {"site", "store"} <= set(document.value)
+
+
 def _check_site(path: Path) -> tuple[list[Problem], int]:
     settings, problems = read_settings(path)
-    if settings is None:
-        return _in_order(problems), 1
+    if settings is None:  # which folders it names cannot be known; those beside it can be read all the same
+        sensors, rules = ([folder] if (folder := path.parent / room).is_dir() else [] for room in ROOMS)
+        found, files = (
+            _check(*gather(sensors or [shipped("sensors")], rules)) if sensors or rules else ([], 0)
+        )
+        return _in_order(problems) + found, files + 1
     bundle, wrong = gather(settings.sensors, settings.rules, devices_of(settings.model))
     found, files = _check(bundle, wrong)
     return problems + found, files + 1

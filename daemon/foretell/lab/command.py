@@ -10,7 +10,7 @@ from foretell.config import Bundle, build
 from foretell.intake import recall
 from foretell.intake.fold import Plan
 from foretell.intake.journal import Journal
-from foretell.intake.mqtt import Publisher
+from foretell.intake.mqtt import BrokerSettings, Publisher
 from foretell.intake.profiles import Profile
 from foretell.lab.recording import RecordingError, messages
 from foretell.lab.replay import Replayed, entries_of, offline, publish, write_changes
@@ -77,15 +77,28 @@ def _summary(result: Replayed, openings: int, seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def at_address(settings: BrokerSettings, address: str) -> BrokerSettings:
+    """The settings, at another host:port if one is given. Raises RecordingError."""
+    if not address:
+        return settings
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise RecordingError(f"'{address}' is not host:port")
+    return settings._replace(host=host.strip("[]"), port=int(port))
+
+
 def replay_to_broker(
-    file: Path, bundle: Bundle, names: list[str], broker: str, clock_topic: str, speed: float, rate: float
+    file: Path,
+    bundle: Bundle,
+    names: list[str],
+    broker: BrokerSettings,
+    clock_topic: str,
+    speed: float,
+    rate: float,
 ) -> dict[str, Any]:
     """A recording published like its devices would, with its own time on `clock_topic`."""
-    host, _, port = broker.rpartition(":")
-    if not host or not port.isdigit():
-        raise RecordingError(f"'{broker}' is not host:port")
     profiles = _profiles(plan_of(bundle), names)
-    publisher = Publisher(host, int(port), "foretell-replay")
+    publisher = Publisher.to(broker, "foretell-replay")
     began = monotonic()
     try:
         count, last = publish(messages(file, profiles), publisher, clock_topic, speed, rate)

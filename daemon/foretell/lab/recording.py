@@ -34,18 +34,26 @@ def messages(path: Path, profiles: Sequence[Profile]) -> Iterator[Recorded]:
 
     A CSV column without a name is called `column_N`, counted from 1.
     """
-    for line, row in _rows(path):
+    rows = found = 0
+    for line, text, row in _rows(path):
+        rows += 1
         for profile in profiles:
             recording = profile.recording
             if recording is not None and not all(
-                fnmatch.fnmatchcase(str(row.get(column, "")), pattern)
+                fnmatch.fnmatchcase(text.get(column, ""), pattern)
                 for column, pattern in recording.rows.items()
             ):
                 continue
-            yield _message(path, line, row, profile)
+            found += 1
+            yield _message(path, line, text, row, profile)
+    if rows and not found:
+        names = ", ".join(profile.id for profile in profiles)
+        raise RecordingError(
+            f"{path}: none of its {rows} rows is one of {names}; see 'recording: rows' there"
+        )
 
 
-def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Recorded:
+def _message(path: Path, line: int, text: dict[str, str], row: dict[str, Any], profile: Profile) -> Recorded:
     recording = profile.recording
     values = dict(recording.constants) if recording else {}
     columns = recording.columns if recording else {}
@@ -54,7 +62,7 @@ def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Re
             raise RecordingError(
                 f"{path}:{line}: there is no column '{column}', which {profile.id} takes for {{{hole}}}"
             )
-        values[hole] = str(row[column])
+        values[hole] = text[column]
     if profile.clock is None:
         raise RecordingError(f"{profile.id} has no 'time': a recording is replayed by its own clock")
     try:
@@ -70,22 +78,27 @@ def _message(path: Path, line: int, row: dict[str, Any], profile: Profile) -> Re
     return Recorded(at, topic, json.dumps(row, ensure_ascii=False).encode())
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str], dict[str, Any]]]:
+    """Each row with its line: as the text that it is (names stay as they are), and as values."""
     name = path.name.removesuffix(".gz")
     try:
         with (
-            gzip.open(path, "rt", encoding="utf-8")
+            gzip.open(path, "rt", encoding="utf-8-sig")
             if path.suffix == ".gz"
-            else open(path, encoding="utf-8") as file
+            else open(path, encoding="utf-8-sig") as file
         ):
             if name.endswith(".csv"):
                 rows = csv.reader(file)
                 columns = [name or f"column_{index}" for index, name in enumerate(next(rows, []), start=1)]
                 for line, cells in enumerate(rows, start=2):
-                    yield line, {column: _cell(cell) for column, cell in zip(columns, cells, strict=False)}
+                    text = dict(zip(columns, cells, strict=False))
+                    yield line, text, {column: _cell(cell) for column, cell in text.items()}
             elif name.endswith((".jsonl", ".ndjson")):
-                for line, text in enumerate(file, start=1):
-                    yield line, json.loads(text)
+                for line, written in enumerate(file, start=1):
+                    row = json.loads(written)
+                    if not isinstance(row, dict):
+                        raise RecordingError(f"{path}:{line}: not a JSON object")
+                    yield line, {key: str(value) for key, value in row.items()}, row
             else:
                 raise RecordingError(f"{path} is neither .csv nor .jsonl (nor one of them gzipped)")
     except (OSError, UnicodeDecodeError, EOFError) as error:
