@@ -25,7 +25,7 @@ from foretell.engine.rulebook import RuleModel, read_rule
 from foretell.intake.examples import example_problems
 from foretell.intake.fold import Plan
 from foretell.intake.mqtt import BrokerSettings
-from foretell.intake.profiles import Profile, ProfileModel, Profiles, read_profile
+from foretell.intake.profiles import Profile, ProfileModel, Profiles, read_profile, topic_filter
 from foretell.site.kinds import Kind, KindModel, read_kind
 
 FILES_MAX = 2_000
@@ -277,7 +277,7 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
             profile, wrong = read_profile(name, source.text, source.label, kinds)
             wrong = [problem for problem in wrong if not _is_about(problem, broken)]
             if profile is not None:
-                wrong = _example_problems(profile, source, kinds)
+                wrong = _example_problems(profile, source, kinds) + _read_twice(profile, source, profiles)
                 profiles.append(profile)
         else:
             rule, wrong = read_rule(name, source.text, source.label, kinds)
@@ -292,6 +292,20 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     if any(problem.severity == "error" for problem in problems):
         return None, problems
     return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), kinds, bundle.devices), problems
+
+
+def _read_twice(profile: Profile, source: Source, others: Sequence[Profile]) -> list[Problem]:
+    """A signal that another profile reads on the same topic already: each message would count twice."""
+    mine = {extract.signal.name for extract in profile.extracts}
+    for other in others:
+        both = mine & {extract.signal.name for extract in other.extracts}
+        if both and other.kind == profile.kind and topic_filter(other.topic) == topic_filter(profile.topic):
+            document, _ = read(source.text, source.label)
+            names = ", ".join(sorted(both))
+            return [
+                document.problem_at(("topic",), f"{other.id} reads this topic already, and from it {names}")
+            ]
+    return []
 
 
 def _is_about(problem: Problem, broken: set[str]) -> bool:

@@ -201,3 +201,24 @@ def test_all_faults_of_a_site_at_once_and_those_of_its_own_rules(tmp_path: Path)
         "site.yaml:3:36",
         "rules/elevator/mine.yaml:3:8",
     ]
+
+
+def test_two_profiles_that_read_the_same_are_told_apart_from_two_that_share_a_topic(tmp_path: Path) -> None:
+    folder = tmp_path / "sensors" / "valve"
+    folder.mkdir(parents=True)
+    (folder / "kind.yaml").write_text(
+        "title: {en: Valve, zh: 阀}\nsignals: {open: {type: counter}, warm: {type: gauge, unit: degC}}\n"
+    )
+    box = "kind: valve\ntopic: a/{device}/b\ncodec: json\nsignals: {SIGNAL: {field: x}}\n"
+    (folder / "one.yaml").write_text(box.replace("SIGNAL", "open"))
+    (folder / "two.yaml").write_text(
+        box.replace("SIGNAL", "warm")
+        .replace("{device}", "{other}/c")
+        .replace("/c/b", "/b")
+        .replace("kind: valve", 'kind: valve\ndevice: "{other}"')
+    )
+    assert check(tmp_path).returncode == 0
+    (folder / "two.yaml").write_text(box.replace("SIGNAL", "open"))
+    done = check(tmp_path)
+    assert done.returncode == 1
+    assert "two.yaml:2:1: topic: valve/one reads this topic already, and from it open" in done.stdout

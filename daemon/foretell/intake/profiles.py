@@ -317,7 +317,7 @@ class Profiles:
         topics = [p.topic for p in self.by_id.values()] + [
             p.liveness.topic for p in self.by_id.values() if p.liveness
         ]
-        return sorted({_HOLE.sub("+", topic) for topic in topics})
+        return sorted({topic_filter(topic) for topic in topics})
 
     def routes(self, topic: str) -> tuple[Route, ...]:
         """What is said on `topic`; empty if no profile speaks there."""
@@ -350,6 +350,11 @@ def _pattern(topic: str) -> re.Pattern[str]:
         else:
             levels.append("[^/]+" if hole else re.escape(level))
     return re.compile("/".join(levels))
+
+
+def topic_filter(topic: str) -> str:
+    """The MQTT topic filter of a profile's topic: a wildcard for each placeholder."""
+    return _HOLE.sub("+", topic)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
