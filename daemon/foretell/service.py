@@ -289,7 +289,8 @@ class Service:
             return await self._reload()
 
     async def _reload(self) -> tuple[str, ...]:
-        self.notifier.reloading()
+        if self._was_ready:  # READY must not be said by a reload before it is true
+            self.notifier.reloading()
         settings, bundle, plan, problems = await asyncio.to_thread(self._read_again)
         self.problems = tuple(str(problem) for problem in problems if problem.severity == "error")
         self.reload_ok = plan is not None
@@ -307,7 +308,8 @@ class Service:
             self.broker.follow(self._filters(plan))
             self._own.append((PLAN, plan.id.encode()))
             self.log.info("reloaded", plan=plan.id, rules=len(plan.rulebook.rules))
-        self.notifier.ready()
+        if self._was_ready:
+            self.notifier.ready()
         return self.problems
 
     def _read_again(self) -> tuple[Settings, Bundle, Plan | None, list[Problem]]:

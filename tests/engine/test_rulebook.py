@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from foretell.engine.conditions import Count, Drift, Level, Silent
-from foretell.engine.rulebook import read_rule, rule_schema
+from foretell.engine.rulebook import RuleModel, read_rule
 from tests.engine.timeline import kind, rule, rule_text
 
 
@@ -167,4 +167,4 @@ def test_conditions_are_bounded() -> None:
 
 
 def test_the_schema_knows_the_words() -> None:
-    assert {"when", "for", "clear", "ticket"} <= set(rule_schema()["properties"])
+    assert {"when", "for", "clear", "ticket"} <= set(RuleModel.model_json_schema(by_alias=True)["properties"])

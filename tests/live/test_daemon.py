@@ -198,6 +198,8 @@ def test_not_ready_without_a_broker_and_ready_once_it_is_there(
     daemon.expect_log('"page"')
     assert ask(f"{daemon.address}-/ready")[0] == 503
     assert ask(f"{daemon.address}-/healthy")[0] == 200
+    daemon.signal(signal.SIGHUP)
+    daemon.expect_log('"reloaded"')
     assert not ear.has("READY=1")
     mosquitto.start()
     daemon.expect_log("broker_connected", seconds=60)

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from foretell.config import shipped
-from foretell.engine.rulebook import rule_schema
-from foretell.intake.profiles import profile_schema
-from foretell.site.kinds import KindModel
+from foretell.config import schemas, shipped
 
 SENSORS, RULES = shipped("sensors"), shipped("rules")
 
@@ -35,8 +32,9 @@ def words(schema: dict[str, Any]) -> set[str]:
 def test_every_word_is_in_the_handbook(folder: str, readme: str) -> None:
     text = (shipped(folder) / readme).read_text(encoding="utf-8")
     told = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
-    schemas = [rule_schema()] if folder == "rules" else [profile_schema(), KindModel.model_json_schema()]
-    assert sorted(set().union(*map(words, schemas)) - told) == []
+    known = schemas()
+    wanted = [known["rule"]] if folder == "rules" else [known["profile"], known["kind"]]
+    assert sorted(set().union(*map(words, wanted)) - told) == []
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])

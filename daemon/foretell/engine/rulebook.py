@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -395,8 +395,3 @@ _SIGMAS = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*sigma\s*\Z")
 _VERBS = ("all", "any", "not_", "above", "below", "outside", "is_", "count", "drift", "silent")
 _SPELT = tuple(verb.rstrip("_") for verb in _VERBS)
 TITLE_WORDS = ("device", "part", "place")
-
-
-def rule_schema() -> dict[str, Any]:
-    """The JSON Schema of a rule file, for editors."""
-    return RuleModel.model_json_schema(by_alias=True)

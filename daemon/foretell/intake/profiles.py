@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field
@@ -360,8 +360,3 @@ def topic_filter(topic: str) -> str:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A topic template with its placeholders filled in. Raises KeyError for one that is missing."""
     return _HOLE.sub(lambda hole: values[hole[1]], template)
-
-
-def profile_schema() -> dict[str, Any]:
-    """The JSON Schema of a profile file, for editors."""
-    return ProfileModel.model_json_schema(by_alias=True)

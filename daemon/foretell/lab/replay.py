@@ -12,7 +12,7 @@ from typing import NamedTuple
 from foretell.clock import monotonic, pause
 from foretell.engine.facts import CLEARED, OPENED, Change
 from foretell.intake.fold import Fold, Plan
-from foretell.intake.journal import LINK, OWN, PLAN, STARTED, TICK_OF_CLOCK, Entry
+from foretell.intake.journal import LINK, PLAN, STARTED, TICK_OF_CLOCK, Entry
 from foretell.intake.mqtt import Publisher
 from foretell.lab.recording import Recorded
 
@@ -72,11 +72,19 @@ def entries_of(recorded: Iterable[Recorded]) -> Iterator[Entry]:
 
 
 def offline(
-    entries: Iterable[Entry], plan: Plan, find_plan: Callable[[str], Plan], wake_seed: int | None = None
+    entries: Iterable[Entry],
+    plan: Plan,
+    find_plan: Callable[[str], Plan],
+    wake_seed: int | None = None,
+    *,
+    expected: Iterable[tuple[str, str]] = (),
 ) -> Replayed:
-    """Entries through a fresh fold. With `wake_seed`, it is woken at random instants as well."""
+    """Entries through a fresh fold. With `wake_seed`, it is woken at random instants as well.
+
+    `expected` are (device, kind) known before they speak; a journal brings its own with its plans.
+    """
     fold = Fold(plan, find_plan)
-    fold.engine.expect(plan.devices, 0.0)
+    fold.engine.expect(expected, 0.0)
     stream = iter(entries) if wake_seed is None else _woken(entries, random.Random(wake_seed))
     changes: list[Change] = []
     while chunk := list(itertools.islice(stream, CHUNK)):
@@ -96,11 +104,6 @@ def _woken(entries: Iterable[Entry], chance: random.Random) -> Iterator[Entry]:
                 yield Entry(before.position, instant, TICK_OF_CLOCK, b"")
         yield entry
         before = entry
-
-
-def is_message(entry: Entry) -> bool:
-    """Whether it came from a device, and not from ourselves."""
-    return not entry.topic.startswith(OWN)
 
 
 def spans(changes: Iterable[Change]) -> list[tuple[str, str, str, float, float | None]]:
