@@ -20,7 +20,7 @@ import typer
 
 import foretell
 from foretell.clock import SystemClock, TopicClock, spell
-from foretell.config import Bundle, Settings, build, devices_of, gather, read_settings, shipped
+from foretell.config import Bundle, Settings, build, gather, read_settings, shipped
 
 FINE, FINDINGS, USAGE, UNREACHABLE, DISK, CONFIGURATION = 0, 1, 2, 3, 74, 78
 
@@ -190,7 +190,7 @@ def _bundle(config: Path | None) -> Bundle:
         bundle, problems = gather([shipped("sensors")], [shipped("rules")])
     else:
         settings = settings_of(config)
-        bundle, problems = gather(settings.sensors, settings.rules, devices_of(settings.model))
+        bundle, problems = gather(settings.sensors, settings.rules, settings.source)
     plan = None
     if not problems:
         plan, problems = build(bundle)

@@ -20,15 +20,17 @@ from foretell.authored.document import TEXT_MAX_BYTES, Document, read
 from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.quantity import duration
 from foretell.authored.validate import Duration, Strict, Text, check
-from foretell.engine.rule import Rule, Rulebook
-from foretell.engine.rulebook import RuleModel, read_rule
+from foretell.engine.rulebook import RuleModel
+from foretell.engine.rulebook.book import Written, make_rulebook, read_one
 from foretell.intake.examples import example_problems
 from foretell.intake.fold import Plan
 from foretell.intake.mqtt import BrokerSettings
 from foretell.intake.profiles import Profile, ProfileModel, Profiles, read_profile, topic_filter
 from foretell.site.kinds import Kind, KindModel, read_kind
+from foretell.site.listing import Listing, ListingModel, no_site, read_listing
 
 FILES_MAX = 2_000
+SITE = "site.yaml"
 KIND_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -77,16 +79,8 @@ class JournalModel(Strict):
     commit_within: Annotated[Duration, _between("1 ms", "5 s")] = 0.05
 
 
-class DeviceModel(Strict):
-    """A device of the site. One that is listed and never speaks is silent."""
-
-    kind: str
-    title: Text | None = None
-    place: Text | None = None
-
-
-class SiteModel(Strict):
-    """site.yaml: one site, its broker, its store, its devices."""
+class SiteModel(ListingModel):
+    """site.yaml: one site, its broker, its store, its places and devices."""
 
     site: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
     title: Text | None = None
@@ -99,7 +93,15 @@ class SiteModel(Strict):
         default=[], description="folders of kinds and profiles; the shipped ones if empty"
     )
     rules: list[str] = Field(default=[], description="folders of rules; the shipped ones if empty")
-    devices: dict[str, DeviceModel] = Field(default={}, max_length=5000)
+    watch_files: bool = Field(default=False, description="reload by itself when a file of the plan changes")
+
+
+class Source(NamedTuple):
+    """One file of a plan: its path below sensors/ or rules/, its text, and where a person finds it."""
+
+    key: str
+    text: str
+    label: str
 
 
 class Settings(NamedTuple):
@@ -111,21 +113,14 @@ class Settings(NamedTuple):
     sensors: tuple[Path, ...]
     rules: tuple[Path, ...]
     broker: BrokerSettings
-
-
-class Source(NamedTuple):
-    """One file of a plan: its path below sensors/ or rules/, its text, and where a person finds it."""
-
-    key: str
-    text: str
-    label: str
+    source: Source
 
 
 class Bundle(NamedTuple):
-    """All the texts that a plan is built from; its identity is theirs."""
+    """All the texts that a plan is built from; its identity is theirs. `site` is site.yaml, if any."""
 
     sources: tuple[Source, ...]
-    devices: tuple[tuple[str, str], ...]
+    site: Source | None = None
 
     @property
     def id(self) -> str:
@@ -133,12 +128,14 @@ class Bundle(NamedTuple):
 
     def pack(self) -> bytes:
         """The texts as bytes, for keeping beside the journal."""
-        return msgspec.json.encode([[[s.key, s.text] for s in self.sources], self.devices])
+        site = None if self.site is None else self.site.text
+        return msgspec.json.encode([[[s.key, s.text] for s in self.sources], site])
 
     @classmethod
     def unpack(cls, body: bytes) -> Bundle:
-        texts, devices = msgspec.json.decode(body, type=tuple[list[tuple[str, str]], list[tuple[str, str]]])
-        return cls(tuple(Source(key, text, key) for key, text in texts), tuple(devices))
+        texts, site = msgspec.json.decode(body, type=tuple[list[tuple[str, str]], str | None])
+        sources = tuple(Source(key, text, key) for key, text in texts)
+        return cls(sources, None if site is None else Source(SITE, site, SITE))
 
 
 def shipped(folder: str) -> Path:
@@ -150,15 +147,16 @@ def shipped(folder: str) -> Path:
 
 def read_settings(path: Path) -> tuple[Settings | None, list[Problem]]:
     """site.yaml with everything that is wrong with it."""
-    text, problems = _text(path, str(path))
+    text, problems = _text(path, _label(path))
     if problems:
         return None, problems
-    document, problems = read(text, str(path))
+    document, problems = read(text, _label(path))
     if problems:
         return None, problems
     model, problems = check(document, SiteModel)
     if model is None:
         return None, problems
+    _, problems = read_listing(document, model)
     base = path.resolve().parent
     broker = _broker(model.broker, base)
     for name in ("password_file", "ca_file", "cert_file", "key_file"):
@@ -172,7 +170,8 @@ def read_settings(path: Path) -> tuple[Settings | None, list[Problem]]:
             document.problem_at((key,), f"there is no folder {f}") for f in folders if not f.is_dir()
         ]
     problems += _device_problems(document, model, sensors)
-    settings = Settings(model, path, base / model.store, sensors, rules, broker)
+    source = Source(SITE, text, _label(path))
+    settings = Settings(model, path, base / model.store, sensors, rules, broker, source)
     return (None if problems else settings), problems
 
 
@@ -225,23 +224,28 @@ def _text(path: Path, label: str) -> tuple[str, list[Problem]]:
 
 
 def gather(
-    sensors: Sequence[Path], rules: Sequence[Path], devices: tuple[tuple[str, str], ...] = ()
+    sensors: Sequence[Path], rules: Sequence[Path], site: Source | None = None
 ) -> tuple[Bundle, list[Problem]]:
     """Read the files of a plan. A file of a later folder replaces the same file of an earlier one."""
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
     for room, folders in (("sensors", sensors), ("rules", rules)):
         for folder in folders:
+            here: set[str] = set()
             for path in _yaml_files(folder):
                 below = path.relative_to(folder) if path != folder else Path(path.name)
                 key = f"{room}/{below.with_suffix('.yaml').as_posix()}"
                 text, wrong = _text(path, _label(path))
+                if key in here:
+                    twice = f"'{below.with_suffix('').as_posix()}' stands here twice, as .yaml and as .yml"
+                    wrong = [*wrong, Problem(_label(path), 1, 1, "", twice, "keep one of them")]
+                here.add(key)
                 problems += wrong
                 if not wrong:
                     sources[key] = Source(key, text, _label(path))
                 if len(sources) > FILES_MAX:
-                    return Bundle((), ()), [Problem(_label(folder), 1, 1, "", f"more than {FILES_MAX} files")]
-    return Bundle(tuple(sources[key] for key in sorted(sources)), devices), problems
+                    return Bundle(()), [Problem(_label(folder), 1, 1, "", f"more than {FILES_MAX} files")]
+    return Bundle(tuple(sources[key] for key in sorted(sources)), site), problems
 
 
 def _yaml_files(folder: Path) -> list[Path]:
@@ -258,17 +262,14 @@ def _label(path: Path) -> str:
         return str(path)
 
 
-def devices_of(model: SiteModel) -> tuple[tuple[str, str], ...]:
-    """The (device, kind) pairs that the site lists."""
-    return tuple(sorted((name, device.kind) for name, device in model.devices.items()))
-
-
 def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     """The plan of a bundle, or everything that is wrong with it."""
     kinds, problems = _kinds(bundle)
     broken = {source.key.split("/")[1] for source in bundle.sources if _is_kind(source)} - set(kinds)
+    listing, wrong = _listing(bundle)
+    problems += wrong
     profiles: list[Profile] = []
-    rules: list[Rule] = []
+    written: list[Written] = []
     for source in bundle.sources:
         room, _, name = source.key.removesuffix(".yaml").partition("/")
         if _is_kind(source):
@@ -280,18 +281,34 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
                 wrong = _example_problems(profile, source, kinds) + _read_twice(profile, source, profiles)
                 profiles.append(profile)
         else:
-            rule, wrong = read_rule(name, source.text, source.label, kinds)
+            rule, wrong = read_one(name, source.text, source.label, kinds, listing)
             wrong = [problem for problem in wrong if not _is_about(problem, broken)]
-            rules += [rule] if rule is not None else []
+            written += [Written(rule, source.text, source.label)] if rule is not None else []
         problems += wrong
+    rulebook, wrong = make_rulebook(written, kinds, listing)
+    problems += wrong
     problems += [
-        Problem("site.yaml", 1, 1, f"devices.{device}", f"unknown kind '{kind}'", did_you_mean(kind, kinds))
-        for device, kind in bundle.devices
-        if kind not in kinds
+        listing.document.problem_at(
+            ("devices", facts.device, "kind"), f"unknown kind '{facts.kind}'", did_you_mean(facts.kind, kinds)
+        )
+        for facts in listing.estate.devices.values()
+        if facts.kind not in kinds
     ]
     if any(problem.severity == "error" for problem in problems):
         return None, problems
-    return Plan(bundle.id, Profiles(tuple(profiles)), Rulebook(tuple(rules)), kinds, bundle.devices), problems
+    return Plan(bundle.id, Profiles(tuple(profiles)), rulebook, kinds, listing.estate), problems
+
+
+def _listing(bundle: Bundle) -> tuple[Listing, list[Problem]]:
+    """What the site lists, or what every rule finds around it where there is no site."""
+    if bundle.site is None:
+        return no_site(), []
+    document, problems = read(bundle.site.text, bundle.site.label)
+    model, wrong = (None, []) if problems else check(document, SiteModel)
+    if model is None:
+        return no_site(), problems + wrong
+    listing, problems = read_listing(document, model)
+    return listing or no_site(), problems
 
 
 def _read_twice(profile: Profile, source: Source, others: Sequence[Profile]) -> list[Problem]:

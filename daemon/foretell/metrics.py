@@ -165,9 +165,9 @@ def _watching(status: Status, counters: Counters) -> Iterator[Metric]:
     )
 
 
-def _tickets(counts: Mapping[tuple[str, str], int]) -> Metric:
+def _tickets(counts: Mapping[tuple[str, str, str], int]) -> Metric:
     values: dict[tuple[str, ...], float] = {key: float(count) for key, count in sorted(counts.items())}
-    return _gauge("tickets", "Tickets, by kind of device and by state.", values, "kind", "state")
+    return _gauge("tickets", "Tickets, by kind of device, state and mode.", values, "kind", "state", "mode")
 
 
 def _leads(leads: Sequence[float]) -> Iterator[Metric]:

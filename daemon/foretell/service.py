@@ -17,16 +17,26 @@ from typing import Any, TypeVar
 import foretell
 from foretell.authored.problems import Problem
 from foretell.clock import Clock, SystemClock, TopicClock, monotonic
-from foretell.config import Bundle, Settings, build, devices_of, gather, read_settings
+from foretell.config import Bundle, Settings, build, gather, read_settings
 from foretell.engine.facts import Change
 from foretell.intake import recall
-from foretell.intake.fold import Plan, Repair
+from foretell.intake.fold import Maintenance, Plan, Repair
 from foretell.intake.gate import Gate
-from foretell.intake.journal import PLAN, REPAIR, STARTED, TICK_OF_CLOCK, Entry, Journal, RejectRow
+from foretell.intake.journal import (
+    MAINTENANCE,
+    PLAN,
+    REPAIR,
+    STARTED,
+    TICK_OF_CLOCK,
+    Entry,
+    Journal,
+    RejectRow,
+)
 from foretell.intake.mqtt import Arrived, BrokerConnection, Event, Inbox
 from foretell.metrics import Instruments, make_registry
+from foretell.site.listing import place_title
 from foretell.systemd import Notifier
-from foretell.tickets.ledger import Ledger
+from foretell.tickets.ledger import Act, Ledger
 from foretell.tickets.policy import Desk
 from foretell.web.app import make_app
 from foretell.web.door import Counters, Status
@@ -125,13 +135,18 @@ class Service:
         if monotonic() - self._acts_at >= HEARTBEAT_S:
             self._acts_at = monotonic()
             for act in await self.on_disk(self.ledger.acts_after, self.fold.acts_through):
-                entries.append(self.gate.own(REPAIR, Repair(*act).pack()))
+                entries.append(self._act_entry(act))
         due = self.fold.engine.next_deadline()
         if due is not None and due <= self.clock.now() and not any(entry.mid for entry in entries):
             entries.append(self.gate.own(TICK_OF_CLOCK))
         if messages:
             self.instruments.batch_messages.observe(len(messages))
         return entries, messages
+
+    def _act_entry(self, act: Act) -> Entry:
+        if act.until is not None:
+            return self.gate.own(MAINTENANCE, Maintenance(act.id, act.device, act.until).pack())
+        return self.gate.own(REPAIR, Repair(act.id, act.device, act.part, act.failure_mode).pack())
 
     async def record(self, changes: list[Change]) -> None:
         for change in changes:
@@ -316,7 +331,7 @@ class Service:
         settings, problems = read_settings(self.settings.file)
         if settings is None:
             return self.settings, self.bundle, None, problems
-        bundle, problems = gather(settings.sensors, settings.rules, devices_of(settings.model))
+        bundle, problems = gather(settings.sensors, settings.rules, settings.source)
         if problems:
             return settings, bundle, None, problems
         plan, problems = build(bundle)
@@ -328,12 +343,12 @@ class Service:
     # -- what the page and the metrics ask ----------------------------------------------------------
 
     def desk(self) -> Desk:
-        devices = self.settings.model.devices
+        model = self.settings.model
         return Desk(
             self.fold.plan.rulebook,
             self.fold.plan.kinds,
-            {name: device.title for name, device in devices.items() if device.title},
-            {name: device.place for name, device in devices.items() if device.place},
+            {name: device.title for name, device in model.devices.items() if device.title},
+            {name: title for name in model.devices if (title := place_title(model, name))},
         )
 
     def status(self) -> Status:
@@ -388,7 +403,7 @@ class Service:
     def ticket(self, ticket_id: int) -> dict[str, Any]:
         return self.ledger.ticket(ticket_id)
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, str, str], int]:
         return self.ledger.counts()
 
     def leads(self) -> list[float]:
@@ -417,7 +432,7 @@ class Service:
 
 def start(settings: Settings, log: Any, clock: Clock | None = None) -> int:
     """Build, open, run. Returns the exit code; raises StartError with one line for people."""
-    bundle, problems = gather(settings.sensors, settings.rules, devices_of(settings.model))
+    bundle, problems = gather(settings.sensors, settings.rules, settings.source)
     plan = None
     if not problems:
         plan, problems = build(bundle)

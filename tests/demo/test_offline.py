@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from foretell.config import build, gather, shipped
+from foretell.config import Source, build, gather, shipped
 from foretell.demo.estate import Named
 from foretell.demo.simulator import Run, prepare
 from foretell.demo.verdict import Opened, judge
@@ -19,8 +19,11 @@ LEAST_LEAD_S = 1.5 * 86400
 
 
 def plan_for(run: Run) -> Plan:
-    devices = tuple(sorted((each.device.name, each.device.kind) for each in run.estate.everything))
-    plan, problems = build(gather([shipped("sensors")], [shipped("rules")], devices)[0])
+    listed = "".join(
+        f"\n  {each.device.name}: {{kind: {each.device.kind}}}" for each in run.estate.everything
+    )
+    site = Source("site.yaml", f"site: estate\nstore: state\ndevices:{listed}\n", "site.yaml")
+    plan, problems = build(gather([shipped("sensors")], [shipped("rules")], site)[0])
     assert plan is not None, problems
     return plan
 

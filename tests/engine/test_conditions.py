@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from foretell.engine.conditions import Count, Drift, Level, Memory, Node, judge
+from foretell.engine.conditions import Memory, Node, judge
+from foretell.engine.counting import Count
+from foretell.engine.drifting import Drift
+from foretell.engine.levels import Level
 from foretell.engine.facts import PARTS_MAX, Reading
 
 LEAVES = [Node("leaf", leaf=index) for index in range(2)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from foretell.engine.engine import Engine
 from foretell.engine.facts import Change, Reading
 from foretell.engine.rule import Rulebook
+from foretell.site.estate import Facts
 from tests.engine.timeline import DAY0, rule
 
 HOT = "{signal: temp, above: 60 degC}"
@@ -92,7 +93,7 @@ def apply(engine: Engine, step: tuple[Any, ...]) -> list[Change]:
 def fresh() -> Engine:
     engine = Engine(Rulebook(RULES))
     engine.link(True, DAY0)
-    engine.expect([("a", "elevator")], DAY0)
+    engine.expect([Facts("a", "elevator")], DAY0)
     return engine
 
 

@@ -7,6 +7,7 @@ import pytest
 from foretell.engine.engine import DEVICES_MAX, Engine
 from foretell.engine.facts import PARTS_MAX, Reading
 from foretell.engine.rule import Rulebook
+from foretell.site.estate import Facts
 from tests.engine.timeline import Site, cleared, lost_sight, news, opened, rule, seconds
 
 HOT = "{signal: temp, above: 60 degC}"
@@ -140,7 +141,7 @@ def test_retained_events_and_steps_never_count() -> None:
 
 def test_silence_runs_on_arrival_and_waits_while_we_are_deaf() -> None:
     site = Site(rule("{silent: 1 h}"))
-    site.engine.expect([("a", "elevator")], site.now)
+    site.engine.expect([Facts("a", "elevator")], site.now)
     site.at("01:00").expects().reads(sent="00:10", temp=20)
     site.at("01:30").link(False).at("05:30").link(True).at("06:00").expects()
     site.at("06:00:01").expects(opened("06:00"))
@@ -149,7 +150,7 @@ def test_silence_runs_on_arrival_and_waits_while_we_are_deaf() -> None:
 
 def test_a_listed_device_that_never_spoke_is_silent() -> None:
     site = Site(rule("{silent: 1 h}"))
-    site.engine.expect([("a", "elevator")], site.now)
+    site.engine.expect([Facts("a", "elevator")], site.now)
     site.at("01:00:01").expects(opened("01:00"))
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from foretell.engine.conditions import Count, Drift, Level, Silent
+from foretell.engine.counting import Count
+from foretell.engine.drifting import Drift
+from foretell.engine.levels import Level, Silent
+from foretell.engine.rule import Rulebook
 from foretell.engine.rulebook import RuleModel, read_rule
+from foretell.site.estate import Facts
 from tests.engine.timeline import kind, rule, rule_text
 
 
@@ -48,7 +52,10 @@ def test_what_is_asked_for_its_absence_is_marked() -> None:
 
 def test_a_rule_that_is_off_is_checked_and_left_out() -> None:
     text = rule_text("{signal: temp, above: 60 degC}", "mode: off")
-    assert read_rule("elevator/x", text, "x.yaml", {"elevator": kind()}) == (None, [])
+    found, wrong = read_rule("elevator/x", text, "x.yaml", {"elevator": kind()})
+    assert found is not None and not wrong
+    book = Rulebook((found,))
+    assert not book.rules and not book.of(Facts("a", "elevator")) and "elevator/x" in book.written
     assert problems("{signal: temp, above: 60}", "mode: off") != []
 
 

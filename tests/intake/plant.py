@@ -71,7 +71,11 @@ def bundle(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = (), more
         "sensors/pump/box.yaml": PROFILE,
         "rules/pump/low.yaml": RULE.replace("LIMIT", limit) + more,
     }
-    return Bundle(tuple(Source(key, files[key], key) for key in sorted(files)), devices)
+    listed = "".join(f"\n  {name}: {{kind: {kind}}}" for name, kind in devices)
+    site = f"site: plant\nstore: state\ndevices:{listed}\n" if listed else "site: plant\nstore: state\n"
+    return Bundle(
+        tuple(Source(key, files[key], key) for key in sorted(files)), Source("site.yaml", site, "site.yaml")
+    )
 
 
 def plan(limit: str = "2 bar", devices: tuple[tuple[str, str], ...] = (), more: str = "") -> Plan:

@@ -23,6 +23,7 @@ from foretell.intake.journal import (
     TICK_OF_CLOCK,
     Entry,
 )
+from foretell.site.estate import Facts
 from tests.intake.plant import NOW, plan
 
 PLANS = {each.id: each for each in (plan(), plan("5 bar"))}
@@ -207,7 +208,7 @@ def test_a_broken_entry_of_our_own_is_passed_over(fold: Fold, tape: Tape) -> Non
 
 
 def test_a_name_that_another_kind_has_is_refused_aloud(fold: Fold, tape: Tape) -> None:
-    fold.engine.expect([("p-1", "elevator")], NOW)
+    fold.engine.expect([Facts("p-1", "elevator")], NOW)
     outcome = fold.take([tape.data(p=1500)])
     assert outcome.changes == []
     assert [reject.reason for _, reject in outcome.rejects] == ["name_taken"]

@@ -108,7 +108,7 @@ class EstateDoor:
     def ticket(self, ticket_id: int) -> dict[str, Any]:
         return self.ledger.ticket(ticket_id)
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, str, str], int]:
         return self.ledger.counts()
 
     def leads(self) -> list[float]:

@@ -254,8 +254,8 @@ def test_metrics_tell_what_the_daemon_knows(busy: EstateDoor, port: int) -> None
     assert found["foretell_config_last_reload_successful"] == 1
     assert found['foretell_devices{kind="elevator"}'] == 2
     assert found['foretell_device_last_seen_timestamp_seconds{device="b3-l2",kind="elevator"}'] == NOW - 12
-    assert found['foretell_tickets{kind="elevator",state="open"}'] == 2
-    assert found['foretell_tickets{kind="elevator",state="closed"}'] == 2
+    assert found['foretell_tickets{kind="elevator",mode="live",state="open"}'] == 2
+    assert found['foretell_tickets{kind="elevator",mode="live",state="closed"}'] == 2
     assert found["process_resident_memory_bytes"] > 0
 
 

@@ -85,7 +85,7 @@ def convert(value: object, unit: str, *, difference: bool = False) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise QuantityError(f"{_shown(value)} is not a quantity: write a number and a unit, such as '0.4 s'")
-    number, text = _split(value)
+    number, text = split(value)
     have, want = parse_unit(text), parse_unit(unit)
     if not text and not want.dimensionless:
         raise QuantityError(f"{_shown(value)} needs a unit: this signal is measured in {unit}")
@@ -99,7 +99,10 @@ def convert(value: object, unit: str, *, difference: bool = False) -> float:
     return result
 
 
-def _split(value: int | float | str) -> tuple[float, str]:
+def split(value: object) -> tuple[float, str]:
+    """The number and the unit of a quantity as it is written. Raises QuantityError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise QuantityError(f"{_shown(value)} is not a quantity: write a number and a unit, such as '0.4 s'")
     if not isinstance(value, str):
         return (float(value) if abs(value) < 1e300 else math.inf), ""
     match = _QUANTITY.match(value)
@@ -138,3 +141,14 @@ def spell_duration(seconds: float, language: str = "en") -> str:
             number = f"{seconds / size:.1f}".removesuffix(".0")
             return f"{number} {zh[unit] if language == 'zh' else unit}"
     raise AssertionError("unreachable")
+
+
+def convert_rate(value: object, unit: str) -> float:
+    """The number of a rate such as "2 degC/h" or "20/h" in `unit` per second. Raises QuantityError."""
+    text = value if isinstance(value, str) else _shown(value)
+    amount, slash, per = text.rpartition("/")
+    per = per.strip()
+    if not slash or per not in _DURATION_UNITS:
+        example = f"2 {unit}/h" if unit else "20/h"
+        raise QuantityError(f"{_shown(value)} is not a rate: write an amount per time, such as '{example}'")
+    return convert(amount, unit, difference=True) / _DURATION_UNITS[per]

@@ -2,23 +2,45 @@
 
 Each condition is a frozen definition with `memory()`, and each memory answers `verdict(at)`: true, false
 or unknown at an instant of event time. `until(at)` says when the verdict would change by itself.
+A new kind of condition is a module with these two classes and its words in the rulebook; nothing else
+knows them apart.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from foretell.engine.counting import Count, CountMemory
-from foretell.engine.drifting import Drift, DriftMemory
-from foretell.engine.facts import NEVER, TICK, Reading, Verdict
-from foretell.engine.levels import Level, LevelMemory, Silent, SilentMemory
+from foretell.engine.facts import TICK, Reading, Verdict
 
-__all__ = [
-    "NEVER", "Condition", "Count", "CountMemory", "Drift", "DriftMemory", "Level", "LevelMemory", "Memory",
-    "Node", "Silent", "SilentMemory", "judge", "just_after",
-]  # fmt: skip
 
-Condition = Level | Count | Drift | Silent
+class Condition(Protocol):
+    """What an engineer asked, converted to the signals' units and frozen."""
+
+    @property
+    def signal(self) -> str:
+        """The signal it is about; empty if it is about the device as a whole."""
+        ...
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Every signal that it must be given."""
+        ...
+
+    @property
+    def samples(self) -> bool:
+        """It learns from samples, which outside the hours of the rule would tell of another world."""
+        ...
+
+    @property
+    def restless(self) -> bool:
+        """It can become true by the passing of time alone."""
+        ...
+
+    def shape(self) -> str:
+        """What must be alike for what it remembers to mean the same after an edit; limits may differ."""
+        ...
+
+    def memory(self) -> Memory: ...
 
 
 class Memory(Protocol):
@@ -49,6 +71,10 @@ class Memory(Protocol):
 
     def disarm(self) -> None:
         """The watch was cleared: only something new may make this true again."""
+        ...
+
+    def renew(self) -> None:
+        """The part was repaired or replaced: start over."""
         ...
 
     def dump(self) -> Any: ...

@@ -34,6 +34,21 @@ class Count(NamedTuple):
     below: float | None = None
     absence: bool = False
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return (self.signal, self.operation_signal) if self.operation_signal else (self.signal,)
+
+    @property
+    def samples(self) -> bool:
+        return self.type in ("gauge", "event")
+
+    @property
+    def restless(self) -> bool:
+        return False
+
+    def shape(self) -> str:
+        return f"Count {self.signal} per {self.operation_signal}"
+
     def memory(self) -> CountMemory:
         return CountMemory(self)
 
@@ -172,6 +187,9 @@ class CountMemory:
     def disarm(self) -> None:
         """What was counted may not open it again; asked for its absence, there is nothing to forget."""
         self.armed = self.condition.absence
+
+    def renew(self) -> None:
+        self.load(CountMemory(self.condition).dump())
 
     def dump(self) -> Any:
         return [

@@ -9,15 +9,28 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from foretell.engine.conditions import NEVER
-from foretell.engine.facts import OFFLINE, ONLINE, PARTS_MAX, TICK, Change, Reading
-from foretell.engine.rule import Rule, Rulebook
+from foretell.engine.budget import Budget
+from foretell.engine.facts import (
+    CHILDREN_OFFLINE,
+    CLEARED,
+    NEVER,
+    OFFLINE,
+    ONLINE,
+    OPENED,
+    PARTS_MAX,
+    TICK,
+    Change,
+    Reading,
+)
+from foretell.engine.peering import Group, PeersMemory
+from foretell.engine.rule import MAINTENANCE, RULE, VIA, Rule, Rulebook
 from foretell.engine.watch import OPEN, Said, Watch
+from foretell.site.estate import EMPTY, Estate, Facts
 
 DEVICES_MAX = 5_000
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 
 TIME_MAX = 4e9
 """Event times beyond this (the year 2096) are refused: there a float cannot tell two ticks apart."""
@@ -26,31 +39,48 @@ TIME_MAX = 4e9
 class Device:
     """One device as the engine knows it: its watches, and when it was last heard."""
 
-    __slots__ = ("heard", "heard_at", "id", "kind", "offline", "routes", "sight_at", "silences", "watches")
+    __slots__ = ("facts", "heard", "heard_at", "id", "kind", "maintained", "offline", "routes", "rules",
+                 "sight_at", "silences", "watches")  # fmt: skip
 
-    def __init__(self, device: str, kind: str, clock: float) -> None:
-        self.id, self.kind = device, kind
+    def __init__(self, facts: Facts, rules: tuple[Rule, ...], clock: float) -> None:
+        self.facts, self.rules = facts, rules
+        self.id, self.kind = facts.device, facts.kind
         self.heard = clock
         self.heard_at: float | None = None
         self.offline = False
         self.sight_at = -NEVER
+        self.maintained: tuple[float, float] = (-NEVER, -NEVER)  # from, until
         self.watches: dict[tuple[str, str], Watch] = {}
         self.routes: dict[tuple[str, str], tuple[Watch, ...]] = {}
         self.silences: list[Watch] = []
 
 
+class Adoption(NamedTuple):
+    """What a new rulebook did to the watches of one rule: kept as they were, started over, new, ended."""
+
+    kept: int = 0
+    reset: int = 0
+    fresh: int = 0
+    ended: int = 0
+
+
 class Engine:
     """Doors: `receive`, `advance`, `next_deadline`, `snapshot`/`restore`; `link`, `repair`, … for acts."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        self.rulebook = rulebook
+    def __init__(self, rulebook: Rulebook, estate: Estate = EMPTY) -> None:
+        self.rulebook, self.estate = rulebook, estate
         self.devices: dict[str, Device] = {}
         self.counters: dict[str, int] = {}
         self.number = 0
+        self.adoption: dict[str, Adoption] = {}
+        self.budget = Budget()
         self._offset = 0.0
         self._stopped_at: float | None = 0.0  # the clock while we are not connected
         self._heap: list[tuple[float, int, int, Watch]] = []
         self._order = self._serial = 0
+        self._groups: dict[tuple[str, int, str], Group] = {}
+        self._children: dict[str, list[str]] = {}
+        self._inhibits = rulebook.inhibits()
 
     # -- doors --------------------------------------------------------------------------------------
 
@@ -65,7 +95,9 @@ class Engine:
                 continue
             device = self.devices.get(reading.device) or self._meet(reading.device, reading.kind, clock)
             if device is not None:
+                before = len(said)
                 self._hear(device, reading, clock, now, said)
+                self._spread(clock, said, before)
         return self._number(said, now)
 
     def advance(self, now: float) -> list[Change]:
@@ -104,23 +136,45 @@ class Engine:
             if watch.rule.failure_mode == failure_mode and part in ("", watch.part):
                 watch.repair(clock, now, said)
                 self._arm(watch, clock)
+        self._spread(clock, said, 0)
         return self._number(said, now)
 
-    def expect(self, devices: Iterable[tuple[str, str]], now: float) -> None:
-        """Know these (device, kind) before they speak, so that one that never does is silent."""
-        for device, kind in devices:
-            if device not in self.devices:
-                self._meet(device, kind, self._clock(now))
-
-    def adopt(self, rulebook: Rulebook, now: float) -> list[Change]:
-        """Take a new rulebook; by rule id, watches keep what they remember where it still asks the same."""
+    def maintain(self, device: str, until: float, now: float) -> list[Change]:
+        """People work on the device from `now` until then (Unix seconds); an instant that is past ends it."""
         clock = self._clock(now)
         said: list[Said] = []
         self._pass_time(clock, said)
-        self.rulebook = rulebook
+        known = self.devices.get(device)
+        if known is not None:
+            known.maintained = (now, until)
+            before = len(said)
+            self._tell(known, _maintenance(known), clock, said)
+            self._spread(clock, said, before)
+        return self._number(said, now)
+
+    def expect(self, devices: Iterable[Facts], now: float) -> None:
+        """Know these before they speak, so that one that never does is silent."""
+        for facts in devices:
+            if facts.device not in self.devices:
+                self._meet(facts.device, facts.kind, self._clock(now))
+
+    def adopt(self, rulebook: Rulebook, now: float, estate: Estate | None = None) -> list[Change]:
+        """Take a new rulebook; by rule id, watches keep what they remember where it still asks the same.
+
+        `adoption` says afterwards, by rule, what was kept and what was not.
+        """
+        clock = self._clock(now)
+        said: list[Said] = []
+        self._pass_time(clock, said)
+        self.rulebook, self.estate = rulebook, self.estate if estate is None else estate
+        self.adoption = {}
+        self._inhibits = rulebook.inhibits()
         self._heap.clear()
+        self._groups.clear()
+        self._children.clear()
         for device in self.devices.values():
             self._rebuild(device, clock, now, said)
+        self._spread(clock, said, 0)
         return self._number(said, now)
 
     # -- devices and watches ------------------------------------------------------------------------
@@ -129,8 +183,11 @@ class Engine:
         if len(self.devices) >= DEVICES_MAX:
             self._count("device_limit")
             return None
-        device = self.devices[name] = Device(name, kind, clock)
-        for rule in self.rulebook.for_kind(kind):
+        facts = self.estate.facts(name, kind)
+        device = self.devices[name] = Device(facts, self.rulebook.of(facts), clock)
+        if facts.via:
+            self._children.setdefault(facts.via, []).append(name)
+        for rule in device.rules:
             if not rule.by:
                 self._watch(device, rule, "", clock)
         return device
@@ -139,20 +196,47 @@ class Engine:
         self._serial += 1
         watch = Watch(rule, device.id, part, device.heard, self._serial)
         watch.offline = device.offline
-        device.watches[rule.id, part] = watch
-        if rule.hears_everything:
-            device.silences.append(watch)
+        self._seat(device, watch)
         device.routes.clear()
+        for reading in self._standing_facts(device, rule):
+            for memory in watch.by_signal[reading.signal]:
+                memory.take(reading)
         self._arm(watch, clock)
         return watch
+
+    def _seat(self, device: Device, watch: Watch) -> None:
+        """Put the watch among those of its device, and each of its peer conditions among the peers."""
+        rule = watch.rule
+        device.watches[rule.id, watch.part] = watch
+        if rule.hears_everything:
+            device.silences.append(watch)
+        for index, memory in enumerate(watch.memories):
+            if isinstance(memory, PeersMemory) and (key := _peers_of(device.facts, memory)):
+                group = self._groups.setdefault((rule.id, index, key), Group())
+                memory.join(group, (device.id, watch.part))
+
+    def _standing_facts(self, device: Device, rule: Rule) -> list[Reading]:
+        """What the engine has to say of the device to a watch that was not there when it was said."""
+        asked = [name for name in rule.signals if name.startswith("$")]
+        found = []
+        for name in sorted(asked):
+            if name == MAINTENANCE:
+                found.append(_maintenance(device))
+            elif name == VIA and (gateway := self.devices.get(device.facts.via)):
+                found.append(_of_gateway(device, gateway, gateway.sight_at))
+            elif name.startswith(RULE):
+                watches = [w for (rule_id, _), w in device.watches.items() if rule_id == name[len(RULE) :]]
+                stands = any(watch.state is OPEN for watch in watches)
+                found.append(_reading(device, name, "open" if stands else "closed", -NEVER))
+        return found
 
     def _route(self, device: Device, reading: Reading, clock: float) -> tuple[Watch, ...]:
         """The watches that ask about this signal (and part) of the device, made when first needed."""
         key = (reading.signal, reading.part)
-        for rule in self.rulebook.for_kind(device.kind):
+        for rule in device.rules:
             wanted = rule.by and reading.part and reading.signal in rule.signals
             if wanted and (rule.id, reading.part) not in device.watches:
-                if len(device.watches) >= PARTS_MAX * max(1, len(self.rulebook.for_kind(device.kind))):
+                if len(device.watches) >= PARTS_MAX * max(1, len(device.rules)):
                     self._count("part_limit")
                     continue
                 self._watch(device, rule, reading.part, clock)
@@ -166,20 +250,38 @@ class Engine:
         return route
 
     def _rebuild(self, device: Device, clock: float, now: float, said: list[Said]) -> None:
+        device.facts = self.estate.facts(device.id, device.kind)
+        device.rules = self.rulebook.of(device.facts)
+        if device.facts.via:
+            self._children.setdefault(device.facts.via, []).append(device.id)
+        rules = {rule.id: rule for rule in device.rules}
         old, device.watches, device.silences = device.watches, {}, []
         device.routes.clear()
         for (rule_id, part), before in old.items():
-            rule = self.rulebook.rules.get(rule_id)
-            if rule is None or rule.kind != device.kind or bool(rule.by) != bool(part):
+            rule = rules.get(rule_id)
+            if rule is None or bool(rule.by) != bool(part):
                 before.withdraw(now, said)
+                self._adopted(rule_id, ended=1)
                 continue
             watch = self._watch(device, rule, part, clock)
-            if not watch.inherit(before, clock):
+            if watch.inherit(before, clock):
+                self._adopted(rule_id, kept=1)
+                if watch.withheld and watch.rule.revision != before.rule.revision:
+                    watch.say_again(now, said)
+            else:
                 before.withdraw(now, said)
+                self._adopted(rule_id, reset=1)
             self._arm(watch, clock)
-        for rule in self.rulebook.for_kind(device.kind):
+        for rule in device.rules:
             if not rule.by and (rule.id, "") not in device.watches:
                 self._watch(device, rule, "", clock)
+                self._adopted(rule.id, fresh=1)
+
+    def _adopted(self, rule_id: str, kept: int = 0, reset: int = 0, fresh: int = 0, ended: int = 0) -> None:
+        known = self.adoption.get(rule_id, Adoption())
+        self.adoption[rule_id] = Adoption(
+            known.kept + kept, known.reset + reset, known.fresh + fresh, known.ended + ended
+        )
 
     # -- hearing ------------------------------------------------------------------------------------
 
@@ -203,6 +305,7 @@ class Engine:
                 if not reading.retained:  # what fell due while it was away was true then
                     watch.catch_up(reading.at, said)
                 watch.offline = False
+            self._tell_kin(device, reading.at, clock, said)
         self._give(device, reading, clock, said)
         if back:  # only now, so that a watch is judged on what the device says, not on what it said before
             for watch in device.watches.values():
@@ -237,7 +340,40 @@ class Engine:
                     watch.catch_up(reading.at, said)
                 watch.lose_sight(reading.at, clock, said)
                 self._arm(watch, clock)
+            self._tell_kin(device, reading.at, clock, said)
         return not offline
+
+    # -- what the engine itself says of a device ------------------------------------------------------
+
+    def _tell(self, device: Device, reading: Reading, clock: float, said: list[Said]) -> None:
+        for watch in device.watches.values():
+            if reading.signal in watch.by_signal:
+                watch.tell(reading, clock, said)
+                self._arm(watch, clock)
+
+    def _tell_kin(self, device: Device, at: float, clock: float, said: list[Said]) -> None:
+        """The device went or came back: tell the one that it hangs on, and those that hang on it."""
+        for name in self._children.get(device.id, ()):
+            child = self.devices[name]
+            self._tell(child, _of_gateway(child, device, at), clock, said)
+        parent = self.devices.get(device.facts.via) if device.facts.via else None
+        if parent is not None:
+            kin = [self.devices[name] for name in self._children[parent.id]]
+            share = 100.0 * sum(each.offline for each in kin) / len(kin)
+            self._give(parent, _reading(parent, CHILDREN_OFFLINE, share, at), clock, said)
+
+    def _spread(self, clock: float, said: list[Said], start: int) -> None:
+        """Tell the other watches of a device that one opened or cleared which they have to know of."""
+        if not self._inhibits:
+            return
+        index = start
+        while index < len(said):
+            each, index = said[index], index + 1
+            rule = each.watch.rule.id
+            if rule in self._inhibits and each.kind in (OPENED, CLEARED):
+                device = self.devices[each.watch.device]
+                word = "open" if each.kind == OPENED else "closed"
+                self._tell(device, _reading(device, RULE + rule, word, each.at), clock, said)
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -263,6 +399,7 @@ class Engine:
             if watch.wake_at() <= due:
                 before = len(said)
                 self._wake(watch, due, said)
+                self._spread(due, said, before)
                 for each in said[before:]:
                     each.noticed = due + self._offset
             self._arm(watch, due)
@@ -278,28 +415,14 @@ class Engine:
     def _number(self, said: list[Said], now: float) -> list[Change]:
         if not said:
             return []
-        changes = []
+        changes: list[Change] = []
         for each in said:
-            self.number += 1
-            watch = each.watch
-            device = self.devices[watch.device]
-            changes.append(
-                Change(
-                    self.number,
-                    each.kind,
-                    watch.rule.id,
-                    watch.rule.revision,
-                    device.id,
-                    device.kind,
-                    watch.part,
-                    watch.rule.failure_mode,
-                    each.reason["since"],
-                    each.at,
-                    now if each.noticed is None else each.noticed,
-                    each.reason,
-                    each.evidence,
-                )
-            )
+            device = self.devices[each.watch.device]
+            noticed = now if each.noticed is None else each.noticed
+            change = self.budget.allow(each.change(device.kind, noticed), each.watch, self.rulebook.zone)
+            if change is not None:
+                self.number += 1
+                changes.append(change._replace(number=self.number))
         return changes
 
     def _mend(self, reading: Reading) -> Reading | None:
@@ -335,36 +458,70 @@ class Engine:
         return {
             "version": SNAPSHOT_VERSION, "number": self.number, "offset": self._offset,
             "stopped_at": self._stopped_at, "order": self._order, "serial": self._serial,
-            "counters": dict(self.counters),
+            "counters": dict(self.counters), "budget": self.budget.dump(),
             "devices": [
-                [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, _dump_watches(d)]
+                [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, d.maintained, _dump_watches(d)]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
 
     @classmethod
-    def restore(cls, rulebook: Rulebook, data: dict[str, Any]) -> Engine:
+    def restore(cls, rulebook: Rulebook, data: dict[str, Any], estate: Estate = EMPTY) -> Engine:
         """The engine as it was; the rulebook must be the one it had. Raises ValueError if it is not."""
-        engine = cls(rulebook)
+        engine = cls(rulebook, estate)
         if data.get("version") != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot of version {data.get('version')}, not {SNAPSHOT_VERSION}")
         engine.number, engine._offset, engine._order = data["number"], data["offset"], data["order"]
         engine._stopped_at, engine._serial = data["stopped_at"], data["serial"]
         engine.counters = dict(data["counters"])
-        for name, kind, heard, heard_at, offline, sight_at, watches in data["devices"]:
-            device = engine.devices[name] = Device(name, kind, heard)
+        engine.budget.load(data["budget"])
+        for name, kind, heard, heard_at, offline, sight_at, maintained, watches in data["devices"]:
+            facts = estate.facts(name, kind)
+            device = engine.devices[name] = Device(facts, rulebook.of(facts), heard)
             device.heard_at, device.offline, device.sight_at = heard_at, offline, sight_at
+            device.maintained = (maintained[0], maintained[1])
+            if facts.via:
+                engine._children.setdefault(facts.via, []).append(name)
+            rules = {rule.id: rule for rule in device.rules}
             for rule_id, part, dumped in watches:
-                rule = rulebook.rules.get(rule_id)
+                rule = rules.get(rule_id)
                 if rule is None:
                     raise ValueError(f"snapshot knows the rule {rule_id}, the rulebook does not")
-                watch = device.watches[rule_id, part] = Watch(rule, name, part, heard)
+                watch = Watch(rule, name, part, heard)
                 watch.load(dumped)
-                if rule.hears_everything:
-                    device.silences.append(watch)
+                engine._seat(device, watch)
                 if watch.armed != NEVER:
                     heapq.heappush(engine._heap, (watch.armed, watch.serial, watch.armed_order, watch))
         return engine
+
+
+def _reading(device: Device, signal: str, value: float | str, at: float, holds: float = NEVER) -> Reading:
+    return Reading(device.id, device.kind, signal, "", value, at, holds)
+
+
+def _maintenance(device: Device) -> Reading:
+    begun, until = device.maintained
+    if until > begun:
+        return _reading(device, MAINTENANCE, "on", begun, until - begun)
+    return _reading(device, MAINTENANCE, "off", begun)
+
+
+def _of_gateway(device: Device, gateway: Device, at: float) -> Reading:
+    return _reading(device, VIA, OFFLINE if gateway.offline else ONLINE, at)
+
+
+def _peers_of(facts: Facts, memory: PeersMemory) -> str:
+    """The group that a device belongs to by what is known of it; empty where that is nothing."""
+    among = memory.condition.among
+    if among == "parts":
+        return facts.device
+    if among == "model":
+        return facts.model and f"{facts.kind} {facts.model}"
+    if among == "place":
+        return facts.place[-1] if facts.place else ""
+    if among == "building":
+        return facts.place[0] if facts.place else ""
+    return facts.kind
 
 
 def _dump_watches(device: Device) -> list[list[Any]]:

@@ -22,6 +22,12 @@ PARTS_MAX = 200
 ONLINE, OFFLINE = "online", "offline"
 """The signal that every device has, which is also its good word; and its bad word."""
 
+CHILDREN_OFFLINE = "children_offline"
+"""The share, in percent, of the listed devices behind this one that are offline; every device has it."""
+
+MISBEHAVES = "rule-misbehaves"
+"""The failure mode of a rule that opens more than its daily budget; such a change names no device's fault."""
+
 OPENED, NEWS, CLEARED, LOST_SIGHT = "opened", "news", "cleared", "lost_sight"
 
 
@@ -43,11 +49,11 @@ class Reading(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What the engine says about one watch.
+    """What the engine says about one watch, or (device kind `rule`) about a rule that opens too much.
 
     `number` counts the engine's changes from 1 without a gap: whoever applies them can tell what was
     already applied. `at` is event time, `noticed` the arrival clock; both Unix seconds. `reason` says why
-    in one step, `evidence` where each clause of the rule stood.
+    in one step, `evidence` where each clause of the rule stood. A change in the mode `shadow` bothers nobody.
     """
 
     number: int
@@ -63,3 +69,4 @@ class Change(NamedTuple):
     noticed: float
     reason: dict[str, Any]
     evidence: tuple[dict[str, Any], ...]
+    mode: str = "live"

@@ -23,6 +23,21 @@ class Level(NamedTuple):
     states: tuple[str, ...] = ()
     momentary: bool = False
 
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return (self.signal,)
+
+    @property
+    def samples(self) -> bool:
+        return False
+
+    @property
+    def restless(self) -> bool:
+        return False
+
+    def shape(self) -> str:
+        return f"Level {self.signal}"
+
     def memory(self) -> LevelMemory:
         return LevelMemory(self)
 
@@ -101,12 +116,15 @@ class LevelMemory:
     def disarm(self) -> None:
         """A level is judged anew with every value; there is nothing to disarm."""
 
+    def renew(self) -> None:
+        self.load(LevelMemory(self.condition).dump())
+
     def dump(self) -> Any:
         return [self.value, self.at, self.holds_until, list(self.recent)]
 
     def load(self, data: Any) -> None:
         self.value, self.at, self.holds_until = data[0], data[1], data[2]
-        self.recent.extend((at, value) for at, value in data[3])
+        self.recent = deque(((at, value) for at, value in data[3]), maxlen=RECENT)
 
 
 class Silent(NamedTuple):
@@ -118,6 +136,21 @@ class Silent(NamedTuple):
 
     signal: str
     limit: float
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        return (self.signal,) if self.signal else ()
+
+    @property
+    def samples(self) -> bool:
+        return False
+
+    @property
+    def restless(self) -> bool:
+        return False  # its time is the connected clock's, which the watch keeps
+
+    def shape(self) -> str:
+        return f"Silent {self.signal}"
 
     def memory(self) -> SilentMemory:
         return SilentMemory(self)
@@ -169,6 +202,9 @@ class SilentMemory:
 
     def disarm(self) -> None:
         """Silence ends with the next word; there is nothing to disarm."""
+
+    def renew(self) -> None:
+        """When it was last heard does not hang on a repair."""
 
     def dump(self) -> Any:
         return [self.heard, self.silent]

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from foretell.engine.conditions import (
-    NEVER,
-    CountMemory,
-    LevelMemory,
-    Memory,
-    SilentMemory,
-    judge,
-    just_after,
-)
-from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, ONLINE, OPENED, Reading, Verdict
-from foretell.engine.rule import Rule, memory_shape
+from foretell.engine.conditions import Memory, judge, just_after
+from foretell.engine.counting import CountMemory
+from foretell.engine.facts import CLEARED, LOST_SIGHT, NEVER, NEWS, ONLINE, OPENED, Change, Reading, Verdict
+from foretell.engine.levels import LevelMemory, SilentMemory
+from foretell.engine.rule import Rule
 
 IDLE, PENDING, OPEN = "idle", "pending", "open"
+ASLEEP, INHIBITED = "asleep", "inhibited"
 
 RETAINED_SETTLE = 60.0
 """Seconds that a state kept by the broker must stand before it may open a watch whose rule has no `for`."""
@@ -40,14 +35,23 @@ class Said:
         self.reason: dict[str, Any] = {"why": reason, "since": watch.since, "held": at - watch.since}
         self.evidence = tuple(memory.evidence(judged_at) for memory in watch.memories)
 
+    def change(self, device_kind: str, noticed: float) -> Change:
+        """The same as the engine says it, but for its number."""
+        rule = self.watch.rule
+        return Change(
+            0, self.kind, rule.id, rule.revision, self.watch.device, device_kind, self.watch.part,
+            rule.failure_mode, self.reason["since"], self.at, noticed, self.reason, self.evidence, rule.mode,
+        )  # fmt: skip
+
 
 class Watch:
     """The memory of one rule for one device, and for one part of it if the rule goes `by` part."""
 
     __slots__ = (
         "armed", "armed_order", "blind", "by_signal", "clear_memory", "clear_since", "device", "due", "dwell",
-        "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of", "restless", "rule",
-        "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at", "unseen",
+        "guards", "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of", "released",
+        "restless", "rule", "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at",
+        "unseen", "withheld",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, device: str, part: str, heard: float, serial: int = 0) -> None:
@@ -58,6 +62,7 @@ class Watch:
         self.armed_order = 0
         self.lag = 0.0
         self.now = self.lost_at = -NEVER
+        self.withheld = False
         self._begin()
         self._reset(heard)
 
@@ -67,11 +72,14 @@ class Watch:
         self.memories: tuple[Memory, ...] = tuple(condition.memory() for condition in rule.conditions)
         self.clear_memory = LevelMemory(rule.clear.level) if rule.clear and rule.clear.level else None
         self.sole = self.memories[0] if rule.tree.verb == "leaf" else None
-        self.silences = tuple(memory for memory in self.memories if isinstance(memory, SilentMemory))
+        self.guards: tuple[Memory, ...] = tuple(each.condition.memory() for each in rule.unless)
+        self.released = [-NEVER] * len(self.guards)
+        asked = (*self.memories, *self.guards)
+        self.silences = tuple(memory for memory in asked if isinstance(memory, SilentMemory))
         self.sighted = tuple(not _sees_offline(memory) for memory in self.memories)
         self.by_signal: dict[str, tuple[Memory, ...]] = {}
         for signal in rule.signals:
-            takers = [m for m in self.memories if signal in (m.condition.signal, _operation_signal(m))]
+            takers = [memory for memory in asked if signal in memory.condition.signals]
             if self.clear_memory and self.clear_memory.condition.signal == signal:
                 takers.append(self.clear_memory)
             self.by_signal[signal] = tuple(takers)
@@ -99,6 +107,9 @@ class Watch:
         if self.silences and not reading.retained:
             self.hear(clock, reading.signal)
         takers = self.by_signal[reading.signal]
+        hours = self.rule.hours
+        if hours is not None and not hours.open(at):
+            takers = tuple(memory for memory in takers if not memory.condition.samples)
         news = False
         for memory in takers:
             if memory.take(reading):
@@ -115,6 +126,13 @@ class Watch:
             retained = not any(memory.verdict(at) is True for memory in takers)
         self._settle(verdict, at, at, said, retained)
         return True
+
+    def tell(self, reading: Reading, clock: float, said: list[Said]) -> None:
+        """What the engine itself says of the device: maintenance, its gateway, another rule."""
+        self.catch_up(reading.at, said)
+        for memory in self.by_signal.get(reading.signal, ()):
+            memory.take(reading)
+        self.look(max(reading.at, self.now), clock, said)
 
     def catch_up(self, at: float, said: list[Said]) -> None:
         """Let every deadline pass that lies before `at`."""
@@ -167,7 +185,8 @@ class Watch:
         if self.state is OPEN:
             said.append(Said(self, CLEARED, at, "repaired", at))
         if self.rule.restart_on_repair:
-            self._begin()
+            for memory in (*self.memories, *((self.clear_memory,) if self.clear_memory else ())):
+                memory.renew()
         self._reset(clock)
         self.due = NEVER
 
@@ -176,6 +195,11 @@ class Watch:
         if self.state is OPEN:
             said.append(Said(self, CLEARED, at, "rule_withdrawn", at))
             self.state = IDLE
+
+    def say_again(self, at: float, said: list[Said]) -> None:
+        """It was open and its ticket withheld, until someone saw to the rule."""
+        if self.state is OPEN:
+            said.append(Said(self, OPENED, at, "condition", max(at, self.now)))
 
     # -- how it judges and moves --------------------------------------------------------------------
 
@@ -201,7 +225,9 @@ class Watch:
     def _settle(
         self, verdict: Verdict, at: float, stamp: float, said: list[Said], retained: bool = False
     ) -> None:
-        if self.state is OPEN:
+        if held := self.held_back(at, stamp):
+            self._hold_back(held, stamp)
+        elif self.state is OPEN:
             self._while_open(verdict, at, stamp, said)
         elif verdict is True:
             self._while_true(at, stamp, said, retained, "")
@@ -212,6 +238,32 @@ class Watch:
         elif self.state is PENDING and self.paused_at is None:
             self.paused_at = stamp
         self.due = self._next_due(at)
+
+    def held_back(self, at: float, stamp: float) -> str:
+        """Why it may not be judged now: outside its hours, or something it knows of explains it."""
+        inhibited = False
+        for index, guard in enumerate(self.guards):
+            if guard.verdict(at) is True:
+                self.released[index] = NEVER
+            elif self.released[index] == NEVER:
+                self.released[index] = stamp
+            after = self.rule.unless[index].after
+            settling = after > 0.0 and at <= self.released[index] + after
+            inhibited = inhibited or self.released[index] == NEVER or settling
+        if inhibited:
+            return INHIBITED
+        hours = self.rule.hours
+        return "" if hours is None or hours.open(at) else ASLEEP
+
+    def _hold_back(self, held: str, stamp: float) -> None:
+        """What is open stays as it is; what was about to open waits (asleep) or starts over (inhibited)."""
+        self.clear_since = None
+        if self.state is not PENDING:
+            return
+        if held == INHIBITED:
+            self.state = IDLE
+        elif self.paused_at is None:
+            self.paused_at = stamp
 
     def _gap(self, at: float) -> bool:
         """Something that was known is not any more. A condition that still warms up is no gap."""
@@ -303,7 +355,16 @@ class Watch:
                 due = due if self.offline else min(due, self._quiet_until(clear.quiet))
             elif self.clear_since is not None:
                 due = min(due, self.clear_since + clear.dwell)
-        return max(due, at)
+        return max(min(due, self._next_change_of_hold(at)), at)
+
+    def _next_change_of_hold(self, at: float) -> float:
+        """When its hours begin or end, or what inhibits it may be over."""
+        due = NEVER if self.rule.hours is None else self.rule.hours.next_edge(at)
+        for guard, released, each in zip(self.guards, self.released, self.rule.unless, strict=True):
+            due = min(due, guard.until(at))
+            if released != NEVER and each.after and released + each.after >= at:
+                due = min(due, released + each.after)
+        return due
 
     def wake_at(self) -> float:
         """The same on the connected clock, silence included."""
@@ -321,7 +382,8 @@ class Watch:
             [memory.dump() for memory in self.memories], clear, self.state, self.since, self.paused_at,
             self.clear_since, self.dwell, self.told, self.told_at, self.blind, self.offline, self.due,
             self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed,
-            self.armed_order, self.serial,
+            self.armed_order, self.serial, [guard.dump() for guard in self.guards], list(self.released),
+            self.withheld,
         ]  # fmt: skip
 
     def load(self, data: list[Any]) -> None:
@@ -332,7 +394,10 @@ class Watch:
         self.state = {word: word for word in (IDLE, PENDING, OPEN)}[data[2]]
         (self.since, self.paused_at, self.clear_since, self.dwell, self.told, self.told_at, self.blind,
          self.offline, self.due, self.lag, self.now, self.lost_at, self.quiet_of, self.unseen, self.armed,
-         self.armed_order, self.serial) = data[3:]  # fmt: skip
+         self.armed_order, self.serial) = data[3:20]  # fmt: skip
+        for guard, dumped in zip(self.guards, data[20], strict=True):
+            guard.load(dumped)
+        self.released, self.withheld = list(data[21]), data[22]
 
     def inherit(self, before: Watch, clock: float) -> bool:
         """Take over what the watch of the edited rule remembered; False if that rule asked for other things.
@@ -342,9 +407,9 @@ class Watch:
         """
         self.now, self.lag, self.lost_at = before.now, before.lag, before.lost_at
         self.quiet_of, self.unseen = before.quiet_of, before.unseen
-        old = {memory_shape(memory.condition): memory for memory in before.memories}
-        for memory in self.memories:
-            known = old.get(memory_shape(memory.condition))
+        old = {memory.condition.shape(): memory for memory in (*before.memories, *before.guards)}
+        for memory in (*self.memories, *self.guards):
+            known = old.get(memory.condition.shape())
             if known is not None:
                 memory.load(known.dump())
         if before.rule.shape() != self.rule.shape():
@@ -357,6 +422,7 @@ class Watch:
     def _inherit_state(self, before: Watch, clock: float) -> None:
         self.state, self.since, self.paused_at = before.state, before.since, before.paused_at
         self.told, self.told_at, self.blind = before.told, before.told_at, before.blind
+        self.withheld = before.withheld
         settling = before.dwell > before.rule.dwell
         self.dwell = max(self.rule.dwell, RETAINED_SETTLE) if settling else self.rule.dwell
         mine, theirs = self.clear_memory, before.clear_memory
@@ -365,10 +431,6 @@ class Watch:
             self.clear_since = before.clear_since
         if before.due != NEVER or self.state is not IDLE:
             self.due = self._next_due(max(self.now, clock - self.lag))
-
-
-def _operation_signal(memory: Memory) -> str:
-    return memory.condition.operation_signal if isinstance(memory, CountMemory) else ""
 
 
 def _sees_offline(memory: Memory) -> bool:

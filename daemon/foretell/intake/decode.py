@@ -26,10 +26,11 @@ class Reject(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """The readings of one message, and what of it was rejected."""
+    """The readings of one message, what of it was rejected, and how far the device's clock is ahead (s)."""
 
     readings: list[Reading]
     rejects: list[Reject]
+    ahead: float | None = None
 
 
 class Unusable(ValueError):
@@ -96,7 +97,7 @@ def _body(route: Route, body: Any, arrived: float, retained: bool) -> Decoded:
             )
     if not readings and not rejects:
         rejects.append(Reject("no_signal", f"none of the fields of {profile.id} is here"))
-    return Decoded(readings, rejects)
+    return Decoded(readings, rejects, at - arrived if profile.clock is not None and at != arrived else None)
 
 
 def _walk(body: Any, steps: tuple[str | int, ...]) -> Any:

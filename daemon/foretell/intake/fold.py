@@ -8,12 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 from foretell.engine.engine import Engine
-from foretell.engine.facts import Change
+from foretell.engine.facts import Change, Reading
 from foretell.engine.rule import Rulebook
-from foretell.intake.decode import Reject, decode
+from foretell.intake.decode import Decoded, Reject, decode
 from foretell.intake.journal import (
     CLOCK_STEP,
     LINK,
+    MAINTENANCE,
     OWN,
     PLAN,
     REPAIR,
@@ -22,8 +23,9 @@ from foretell.intake.journal import (
     TICK_OF_CLOCK,
     Entry,
 )
-from foretell.intake.profiles import Profiles
-from foretell.site.kinds import Kind
+from foretell.intake.profiles import Profiles, Route
+from foretell.site.estate import EMPTY, Estate
+from foretell.site.kinds import CLOCK_SKEW, REASONS, REJECTED, Kind
 
 
 class Plan(NamedTuple):
@@ -33,7 +35,7 @@ class Plan(NamedTuple):
     profiles: Profiles
     rulebook: Rulebook
     kinds: dict[str, Kind]
-    devices: tuple[tuple[str, str], ...]
+    estate: Estate = EMPTY
 
 
 class Repair(msgspec.Struct):
@@ -43,6 +45,17 @@ class Repair(msgspec.Struct):
     device: str
     part: str
     failure_mode: str
+
+    def pack(self) -> bytes:
+        return msgspec.json.encode(self)
+
+
+class Maintenance(msgspec.Struct):
+    """People work on the device until then (Unix seconds); an instant that is past ends it."""
+
+    act: int
+    device: str
+    until: float
 
     def pack(self) -> bytes:
         return msgspec.json.encode(self)
@@ -60,7 +73,7 @@ class Fold:
 
     def __init__(self, plan: Plan, find_plan: Callable[[str], Plan], engine: Engine | None = None) -> None:
         self.plan, self.find_plan = plan, find_plan
-        self.engine = engine or Engine(plan.rulebook)
+        self.engine = engine or Engine(plan.rulebook, plan.estate)
         self.position = 0
         self.arrived = 0.0
         self.acts_through = 0
@@ -100,7 +113,8 @@ class Fold:
             for reject in decoded.rejects:
                 self._reject(entry, reject, rejects)
             self.counters["readings"] += len(decoded.readings)
-            changes += self.engine.receive(decoded.readings, entry.arrived)
+            readings = decoded.readings + _about_itself(route, decoded, entry.arrived, retained)
+            changes += self.engine.receive(readings, entry.arrived)
 
     def _reject(self, entry: Entry, reject: Reject, rejects: list[tuple[Entry, Reject]]) -> None:
         self.rejected[reject.reason] = self.rejected.get(reject.reason, 0) + 1
@@ -122,6 +136,8 @@ class Fold:
             return []
         if entry.topic == REPAIR:
             return self._repair(msgspec.json.decode(entry.payload, type=Repair), now)
+        if entry.topic == MAINTENANCE:
+            return self._maintain(msgspec.json.decode(entry.payload, type=Maintenance), now)
         if entry.topic == PLAN:
             return self._adopt(entry.payload.decode(), now)
         return []
@@ -132,6 +148,12 @@ class Fold:
         self.acts_through = act.act
         return self.engine.repair(act.device, act.part, act.failure_mode, now)
 
+    def _maintain(self, act: Maintenance, now: float) -> list[Change]:
+        if act.act <= self.acts_through:
+            return []
+        self.acts_through = act.act
+        return self.engine.maintain(act.device, act.until, now)
+
     def _adopt(self, plan_id: str, now: float) -> list[Change]:
         if plan_id != self.plan.id:
             try:
@@ -139,8 +161,8 @@ class Fold:
             except Exception:
                 # Forgotten, or of a time whose words we no longer read: go on with what we have.
                 self.counters["plans_missing"] = self.counters.get("plans_missing", 0) + 1
-        changes = self.engine.adopt(self.plan.rulebook, now)
-        self.engine.expect(self.plan.devices, now)
+        changes = self.engine.adopt(self.plan.rulebook, now, self.plan.estate)
+        self.engine.expect(self.plan.estate.devices.values(), now)
         return changes
 
     # -- the cache of all this ----------------------------------------------------------------------
@@ -160,7 +182,21 @@ class Fold:
         except (msgspec.DecodeError, ValueError, TypeError) as error:
             raise ValueError(f"the snapshot cannot be read: {error}") from error
         plan = find_plan(plan_id)
-        fold = cls(plan, find_plan, Engine.restore(plan.rulebook, engine))
+        fold = cls(plan, find_plan, Engine.restore(plan.rulebook, engine, plan.estate))
         fold.position, fold.arrived, fold.acts_through = position, arrived, acts
         fold.counters, fold.rejected = counters, rejected
         return fold
+
+
+def _about_itself(route: Route, decoded: Decoded, arrived: float, retained: bool) -> list[Reading]:
+    """How the device was heard, as signals that it has like any other: rules may ask for them."""
+    device, kind = route.device, route.profile.kind
+    found = [
+        Reading(device, kind, REJECTED, "", reject.reason, arrived)
+        for reject in decoded.rejects
+        if reject.reason in REASONS
+    ]
+    if decoded.ahead is not None and not retained:
+        at, holds = arrived + decoded.ahead, route.profile.holds
+        found.append(Reading(device, kind, CLOCK_SKEW, "", decoded.ahead, at, holds))
+    return found

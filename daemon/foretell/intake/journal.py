@@ -20,8 +20,8 @@ RETAINED, DUPLICATE = 1, 2
 OWN = "$foretell/"
 """Entries that we wrote ourselves; a message on such a topic is refused at the door."""
 
-STARTED, LINK, TICK_OF_CLOCK, CLOCK_STEP, REPAIR, PLAN = (
-    f"{OWN}{name}" for name in ("started", "link", "tick", "clock", "repair", "plan")
+STARTED, LINK, TICK_OF_CLOCK, CLOCK_STEP, REPAIR, MAINTENANCE, PLAN = (
+    f"{OWN}{name}" for name in ("started", "link", "tick", "clock", "repair", "maintenance", "plan")
 )
 REDELIVERY_WINDOW = 4_000
 """Entries among which a redelivered message is looked for: more than any broker keeps in flight."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foretell.authored.document import read
 from foretell.authored.problems import Problem
-from foretell.config import Bundle, build, devices_of, gather, read_settings, shipped
+from foretell.config import Bundle, build, gather, read_settings, shipped
 
 ROOMS = ("sensors", "rules")
 
@@ -51,7 +51,7 @@ def _check_site(path: Path) -> tuple[list[Problem], int]:
             _check(*gather(sensors or [shipped("sensors")], rules)) if sensors or rules else ([], 0)
         )
         return _in_order(problems) + found, files + 1
-    bundle, wrong = gather(settings.sensors, settings.rules, devices_of(settings.model))
+    bundle, wrong = gather(settings.sensors, settings.rules, settings.source)
     found, files = _check(bundle, wrong)
     return problems + found, files + 1
 
@@ -73,7 +73,7 @@ def _check_loose(path: Path) -> tuple[list[Problem], int]:
     )
     kinds = {source.key: source for source in around.sources if source.key.endswith("/kind.yaml")}
     among = kinds | {source.key: source for source in own.sources}
-    _, found = build(Bundle(tuple(among[key] for key in sorted(among)), ()))
+    _, found = build(Bundle(tuple(among[key] for key in sorted(among))))
     return _in_order(problems + found), len(own.sources) + len(problems)
 
 
@@ -97,7 +97,7 @@ def _gather_below(path: Path, root: Path) -> tuple[Bundle, list[Problem]]:
         name = below.relative_to(root).with_suffix(".yaml").as_posix()
         room = root.name if root.name in ROOMS else _room(name, source.text)
         sources.append(source._replace(key=f"{room}/{name}"))
-    return Bundle(tuple(sources), ()), problems
+    return Bundle(tuple(sources)), problems
 
 
 def _room(name: str, text: str) -> str:

@@ -59,7 +59,9 @@ def replay_offline(
         result = offline(journal.after(0), plan, Plans(journal), wake_seed)
     else:
         recorded = messages(file, _profiles(plan, names))
-        result = offline(entries_of(recorded), plan, lambda _: plan, wake_seed, expected=plan.devices)
+        result = offline(
+            entries_of(recorded), plan, lambda _: plan, wake_seed, expected=plan.estate.devices.values()
+        )
     seconds = monotonic() - began
     openings = sum(change.kind == "opened" for change in result.changes)
     if changes is not None:

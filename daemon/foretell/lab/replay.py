@@ -15,6 +15,7 @@ from foretell.intake.fold import Fold, Plan
 from foretell.intake.journal import LINK, PLAN, STARTED, TICK_OF_CLOCK, Entry
 from foretell.intake.mqtt import Publisher
 from foretell.lab.recording import Recorded
+from foretell.site.estate import Facts
 
 CHUNK = 2_000
 RATE_STEP = 20
@@ -77,11 +78,11 @@ def offline(
     find_plan: Callable[[str], Plan],
     wake_seed: int | None = None,
     *,
-    expected: Iterable[tuple[str, str]] = (),
+    expected: Iterable[Facts] = (),
 ) -> Replayed:
     """Entries through a fresh fold. With `wake_seed`, it is woken at random instants as well.
 
-    `expected` are (device, kind) known before they speak; a journal brings its own with its plans.
+    `expected` are devices known before they speak; a journal brings its own with its plans.
     """
     fold = Fold(plan, find_plan)
     fold.engine.expect(expected, 0.0)

@@ -13,7 +13,12 @@ from foretell.authored.validate import Strict, Text, check
 
 SignalType = Literal["gauge", "counter", "state", "event"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
-ONLINE = "online"
+ONLINE, REJECTED, CLOCK_SKEW, CHILDREN_OFFLINE = "online", "rejected", "clock_skew", "children_offline"
+REASONS = (
+    "wrong_type", "out_of_range", "unknown_value", "no_time", "bad_time", "clock_skew", "not_json",
+    "no_signal", "too_deep",
+)  # fmt: skip
+"""Why something that a device said could not be used: the words of `rejected`."""
 
 
 class Signal(NamedTuple):
@@ -59,18 +64,33 @@ class KindModel(Strict):
     signals: dict[Name, SignalModel] = Field(min_length=1, max_length=200)
 
 
-_ONLINE = Signal(ONLINE, "state", "", 0.0, 0.0, (ONLINE, "offline"), "", Text(en="Online", zh="在线"))
+_INF = float("inf")
+BUILT_IN = {
+    signal.name: signal
+    for signal in (
+        Signal(ONLINE, "state", "", 0.0, 0.0, (ONLINE, "offline"), "", Text(en="Online", zh="在线")),
+        Signal(REJECTED, "event", "", 0.0, 0.0, REASONS, "", Text(en="Unusable value", zh="无法使用的数据")),
+        Signal(CLOCK_SKEW, "gauge", "s", -_INF, _INF, (), "", Text(en="Clock ahead by", zh="时钟偏快")),
+        Signal(
+            CHILDREN_OFFLINE, "gauge", "percent", 0.0, 100.0, (), "",
+            Text(en="Devices behind it that are offline", zh="下属设备离线比例"),
+        ),
+    )
+}  # fmt: skip
+"""The signals that every device has, of whatever kind: how it is heard, not what it says."""
+
+ANY = Kind("any", Text(en="Any device", zh="任何设备"), BUILT_IN)
 
 
 def read_kind(name: str, text: str, file: str) -> tuple[Kind | None, list[Problem]]:
-    """One kind from the text of its file. Every kind has the built-in state signal `online`."""
+    """One kind from the text of its file. Every kind has the built-in signals, too."""
     document, problems = read(text, file)
     if problems:
         return None, problems
     model, problems = check(document, KindModel)
     if model is None:
         return None, problems
-    signals = {ONLINE: _ONLINE}
+    signals = dict(BUILT_IN)
     for key, body in model.signals.items():
         problems += _signal_problems(document, key, body)
         low, high = body.range or (float("-inf"), float("inf"))
@@ -83,8 +103,8 @@ def read_kind(name: str, text: str, file: str) -> tuple[Kind | None, list[Proble
 def _signal_problems(document: Document, key: str, body: SignalModel) -> list[Problem]:
     found = []
     at = ("signals", key)
-    if key == ONLINE:
-        found.append(document.problem_at(at, "'online' is built in: every device has it from its liveness"))
+    if key in BUILT_IN:
+        found.append(document.problem_at(at, f"'{key}' is built in: every device has it, whatever its kind"))
     if body.type == "state" and not body.values:
         found.append(document.problem_at(at, "a state needs 'values': the words it can take"))
     if body.type in ("state", "event") and (body.unit or body.range):

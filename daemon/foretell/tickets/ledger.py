@@ -18,15 +18,17 @@ from foretell.tickets.tables import act, applied, event, holding, ticket
 
 MACHINE = "foretell"
 LIST_MAX = 1_000
+LIVE_MODE = "live"
 
 
 class Act(NamedTuple):
-    """A person's act that the engine must know of: a repair."""
+    """A person's act that the engine must know of: a repair, or maintenance `until` then (Unix seconds)."""
 
     id: int
     device: str
     part: str
     failure_mode: str
+    until: float | None = None
 
 
 class Ledger:
@@ -87,6 +89,7 @@ class Ledger:
             ticket.c.device == change.device,
             ticket.c.part == change.part,
             ticket.c.failure_mode == change.failure_mode,
+            ticket.c.mode == change.mode,
         )
         row = db.execute(sa.select(ticket).where(*key, ticket.c.state.in_(LIVE))).first()
         kind = "joined"
@@ -138,6 +141,7 @@ class Ledger:
             "noticed_at": change.noticed,
             "due_at": policy.due(change, desk),
             "texts": policy.texts(change, desk),
+            "mode": change.mode,
         }
         key = db.execute(ticket.insert().values(**values)).inserted_primary_key
         assert key is not None
@@ -152,6 +156,7 @@ class Ledger:
                 ticket.c.part == change.part,
                 ticket.c.failure_mode == change.failure_mode,
                 holding.c.rule == change.rule,
+                ticket.c.mode == change.mode,
                 ticket.c.state.in_(LIVE),
             )
         ).first()
@@ -218,11 +223,20 @@ class Ledger:
                 )
             )
 
+    def maintain(self, device: str, who: str, at: float, until: float) -> None:
+        """People work on the device until then; an instant that is not after `at` ends it."""
+        with transaction(self._engine) as db:
+            db.execute(
+                act.insert().values(
+                    at=at, device=device, part="", failure_mode="", until=until, who=_said(who, 80)
+                )
+            )
+
     def acts_after(self, act_id: int) -> list[Act]:
         """Repairs that the engine has not been told of."""
         with self._reader.connect() as db:
             rows = db.execute(
-                sa.select(act.c.id, act.c.device, act.c.part, act.c.failure_mode)
+                sa.select(act.c.id, act.c.device, act.c.part, act.c.failure_mode, act.c.until)
                 .where(act.c.id > act_id)
                 .order_by(act.c.id)
             )
@@ -230,10 +244,13 @@ class Ledger:
 
     # -- what is shown ------------------------------------------------------------------------------
 
-    def tickets(self, *, live_only: bool = True, limit: int = LIST_MAX) -> list[dict[str, Any]]:
-        """Tickets as plain values, most urgent first, then the last closed; times are Unix seconds."""
+    def tickets(
+        self, *, live_only: bool = True, limit: int = LIST_MAX, mode: str = LIVE_MODE
+    ) -> list[dict[str, Any]]:
+        """Tickets of one mode as plain values, most urgent first, then the last closed. Unix seconds."""
         urgency = sa.case((ticket.c.state == CLOSED, -ticket.c.closed_at), else_=ticket.c.due_at)
-        query = sa.select(ticket).order_by(ticket.c.state == CLOSED, urgency, ticket.c.id).limit(limit)
+        query = sa.select(ticket).where(ticket.c.mode == mode)
+        query = query.order_by(ticket.c.state == CLOSED, urgency, ticket.c.id).limit(limit)
         if live_only:
             query = query.where(ticket.c.state.in_(LIVE))
         with self._reader.connect() as db:
@@ -248,18 +265,23 @@ class Ledger:
             events = db.execute(sa.select(event).where(event.c.ticket_id == ticket_id).order_by(event.c.id))
             return dict(row._mapping) | {"events": [dict(each._mapping) for each in events]}
 
-    def counts(self) -> dict[tuple[str, str], int]:
-        """How many tickets there are by (kind of device, state)."""
-        query = sa.select(ticket.c.device_kind, ticket.c.state, sa.func.count()).group_by(
-            ticket.c.device_kind, ticket.c.state
-        )
+    def counts(self) -> dict[tuple[str, str, str], int]:
+        """How many tickets there are by (kind of device, state, mode)."""
+        by = ticket.c.device_kind, ticket.c.state, ticket.c.mode
         with self._reader.connect() as db:
-            return {(row[0], row[1]): row[2] for row in db.execute(query)}
+            rows = db.execute(sa.select(*by, sa.func.count()).group_by(*by))
+            return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+    def shadowed(self) -> dict[str, int]:
+        """How many tickets each rule would have opened while it was in shadow."""
+        query = sa.select(ticket.c.rule, sa.func.count()).where(ticket.c.mode == "shadow")
+        with self._reader.connect() as db:
+            return {row[0]: row[1] for row in db.execute(query.group_by(ticket.c.rule))}
 
     def confirmed_leads(self) -> list[float]:
         """For each fault that a person confirmed, the seconds from ticket to repair (or to its close)."""
         query = sa.select(ticket.c.opened_at, sa.func.coalesce(ticket.c.fixed_at, ticket.c.closed_at)).where(
-            ticket.c.outcome == "confirmed"
+            ticket.c.outcome == "confirmed", ticket.c.mode == LIVE_MODE
         )
         with self._reader.connect() as db:
             return [max(0.0, row[1] - row[0]) for row in db.execute(query)]

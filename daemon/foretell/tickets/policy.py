@@ -34,7 +34,7 @@ class Desk(NamedTuple):
 def texts(change: Change, desk: Desk) -> dict[str, dict[str, str]]:
     """Title, reason and what to do, in both languages."""
     rule = desk.rulebook.rules.get(change.rule)
-    model: RuleModel | None = rule.ticket if rule else None
+    model: RuleModel | None = rule.authored if rule else None
     result = {}
     for language in LANGUAGES:
         device = _text(desk.titles.get(change.device), language) or change.device
@@ -55,13 +55,13 @@ def texts(change: Change, desk: Desk) -> dict[str, dict[str, str]]:
 
 def route(change: Change, desk: Desk) -> str:
     rule = desk.rulebook.rules.get(change.rule)
-    return rule.ticket.ticket.route if rule else ""
+    return rule.authored.ticket.route if rule else ""
 
 
 def due(change: Change, desk: Desk) -> float:
     """When the work is due: within what the rule allows, counted from when we could first know."""
     rule = desk.rulebook.rules.get(change.rule)
-    return change.noticed + (rule.ticket.ticket.within if rule else DEFAULT_WITHIN)
+    return change.noticed + (rule.authored.ticket.within if rule else DEFAULT_WITHIN)
 
 
 def reason(change: Change, desk: Desk, language: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; checked against the migrations themselves by a test."""
 
 metadata = sa.MetaData(
@@ -34,12 +34,14 @@ ticket = sa.Table(
     sa.Column("closed_at", sa.Float),
     sa.Column("outcome", sa.String(24)),
     sa.Column("texts", sa.JSON, nullable=False),
+    sa.Column("mode", sa.String(8), nullable=False, server_default="live"),
 )
 sa.Index(
     "one_live_ticket",
     ticket.c.device,
     ticket.c.part,
     ticket.c.failure_mode,
+    ticket.c.mode,
     unique=True,
     sqlite_where=ticket.c.state != "closed",
     postgresql_where=ticket.c.state != "closed",
@@ -77,6 +79,8 @@ act = sa.Table(
     sa.Column("device", sa.String(120), nullable=False),
     sa.Column("part", sa.String(40), nullable=False),
     sa.Column("failure_mode", sa.String(48), nullable=False),
+    sa.Column("until", sa.Float),
+    sa.Column("who", sa.String(80), nullable=False, server_default=""),
 )
 
 applied = sa.Table(
