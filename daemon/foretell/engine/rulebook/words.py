@@ -10,7 +10,10 @@ from foretell.authored.validate import Duration, Strict, Text
 
 Limit = Annotated[str | float, Field(description='a quantity with its unit, such as "0.4 s"')]
 Words = str | list[str]
-Number = Annotated[float, Field(strict=False)]
+Moment = Literal[
+    "leaving-home", "coming-home", "at-home", "parking", "visitors", "night", "emergency", "behind-the-scenes"
+]
+"""Moments of truth: when and where owners meet a device."""
 
 
 class CountModel(Strict):
@@ -206,6 +209,7 @@ class RuleModel(Strict):
     title: Text
     mode: Literal["off", "shadow", "live"] = "live"
     kind: str
+    moment: Moment | None = Field(default=None, description="what owners would be about to do when it fails them")
     by: str | None = None
     where: WhereModel | None = None
     limits: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], LimitModel] = Field(
