@@ -209,7 +209,7 @@ class RuleModel(Strict):
     title: Text
     mode: Literal["off", "shadow", "live"] = "live"
     kind: str
-    moment: Moment | None = Field(default=None, description="what owners would be about to do when it fails them")
+    moment: Moment | None = Field(default=None, description="what owners are about to do when it fails them")
     by: str | None = None
     where: WhereModel | None = None
     limits: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], LimitModel] = Field(
