@@ -279,3 +279,25 @@ def test_an_offline_device_is_told_from_one_that_sleeps() -> None:
     site.expects(opened("17:00"))
     site.at("17:30").reads(online="offline").expects(lost_sight("17:30"))
     site.at("1 09:00").reads(temp=30.0, online="online").expects(cleared("1 09:00"))
+
+
+# -- explaining ---------------------------------------------------------------------------------------
+
+
+def test_it_tells_where_each_clause_stands_and_looking_changes_nothing() -> None:
+    site = Site(rule(HOT, "for: 2 h\nunless: [{signal: mode, is: inspection}]"), start="08:00")
+    site.reads(temp=61.0, mode="normal").at("09:00")
+    before = site.engine.snapshot()
+    (told,) = site.engine.explain("elevator/rule", "a", site.now)
+    assert site.engine.snapshot() == before
+    assert (told["state"], told["since"], told["verdict"]) == ("pending", seconds("08:00"), True)
+    assert (told["next_look"], told["held_back"]) == (seconds("10:00"), "")
+    assert [(clause["value"], clause["limit"]) for clause in told["clauses"]] == [(61.0, 60.0)]
+    assert [clause["verdict"] for clause in told["unless"]] == [False]
+    assert site.engine.explain("elevator/other", "a", site.now) == []
+    assert site.engine.explain("elevator/rule", "nobody", site.now) == []
+
+
+def test_it_tells_what_holds_a_rule_back() -> None:
+    site = Site(with_calendars(HOT, "during: day"), start="06:00").reads(temp=61.0)
+    assert site.engine.explain("elevator/rule", "a", site.now)[0]["held_back"] == "asleep"

@@ -451,6 +451,16 @@ class Engine:
         watches = [watch for device in list(self.devices.values()) for watch in list(device.watches.values())]
         return {"watches": len(watches), "open": sum(watch.state is OPEN for watch in watches)}
 
+    def explain(self, rule: str, device: str, now: float) -> list[dict[str, Any]]:
+        """Where each watch of the rule stands for the device (one by part): state, clauses, what holds it back.
+
+        Times are event time, Unix seconds. Looking changes nothing. Empty if the rule watches no such device.
+        """
+        known = self.devices.get(device)
+        clock = self._clock(now)
+        watches = [] if known is None else [w for (name, _), w in known.watches.items() if name == rule]
+        return [watch.explain(max(watch.now, clock - watch.lag)) for watch in watches]
+
     # -- memory over restarts -----------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:

@@ -374,6 +374,23 @@ class Watch:
                 wake = min(wake, memory.heard + memory.condition.limit)
         return wake
 
+    def explain(self, at: float) -> dict[str, Any]:
+        """Where it stands at `at`, as plain values; judged on a copy, so that looking changes nothing."""
+        copy = Watch(self.rule, self.device, self.part, 0.0)
+        copy.load(self.dump())
+        held_back = copy.held_back(at, at)
+        verdict = copy.verdict(at)
+        return {
+            "rule": self.rule.id, "revision": self.rule.revision, "device": self.device, "part": self.part,
+            "at": at, "state": self.state, "since": None if self.state is IDLE else self.since,
+            "dwell": self.dwell, "verdict": verdict, "offline": self.offline, "held_back": held_back,
+            "paused_at": self.paused_at, "withheld": self.withheld,
+            "next_look": None if self.due == NEVER else self.due,
+            "limits": dict(self.rule.limits), "tree": self.rule.tree,
+            "clauses": [memory.evidence(at) | {"gone": memory.gone(at)} for memory in copy.memories],
+            "unless": [guard.evidence(at) | {"verdict": guard.verdict(at)} for guard in copy.guards],
+        }  # fmt: skip
+
     # -- memory over restarts and reloads -----------------------------------------------------------
 
     def dump(self) -> list[Any]:
