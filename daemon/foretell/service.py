@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import foretell
-from foretell.authored.problems import Problem
+from foretell import reloading
 from foretell.clock import Clock, SystemClock, TopicClock, monotonic
-from foretell.config import Bundle, Settings, build, gather, read_settings
+from foretell.config import Bundle, Settings, build, gather
 from foretell.engine.facts import Change
 from foretell.intake import recall
 from foretell.intake.fold import Maintenance, Plan, Repair
@@ -86,6 +86,7 @@ class Service:
         self._plans = {plan.id: plan}
         self._was_ready = False
         self._reload_lock = asyncio.Lock()
+        self._edited: frozenset[str] = frozenset()
         self._listening = asyncio.Event()
 
     # -- the live path ------------------------------------------------------------------------------
@@ -100,6 +101,8 @@ class Service:
                     await self.on_disk(self.journal.append, entries)
             self.broker.acknowledge(messages)
             outcome = self.fold.take(entries)
+            if self.fold.engine.adoption:
+                self._tell_adoption()
             if outcome.changes:
                 await self.record(outcome.changes)
             if outcome.rejects:
@@ -273,6 +276,8 @@ class Service:
         ]
         if self._listening.is_set():
             tasks.append(asyncio.create_task(self.broker.run(), name="broker"))
+        if self.settings.model.watch_files:
+            tasks.append(asyncio.create_task(self._watch_files(), name="watch"))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await self.stop(tasks)
         for task in done:
@@ -306,7 +311,7 @@ class Service:
     async def _reload(self) -> tuple[str, ...]:
         if self._was_ready:  # READY must not be said by a reload before it is true
             self.notifier.reloading()
-        settings, bundle, plan, problems = await asyncio.to_thread(self._read_again)
+        settings, bundle, plan, problems = await asyncio.to_thread(reloading.read_again, self.settings)
         self.problems = tuple(str(problem) for problem in problems if problem.severity == "error")
         self.reload_ok = plan is not None
         if plan is None:
@@ -319,6 +324,7 @@ class Service:
             self._plans[plan.id] = plan
             await self.on_disk(self.journal.keep_plan, bundle.id, bundle.pack())
             await self.on_disk(self.journal.swap_filters, self._filters(plan))
+            self._edited = reloading.edited(self.plan.rulebook, plan.rulebook)
             self.plan = plan
             self.broker.follow(self._filters(plan))
             self._own.append((PLAN, plan.id.encode()))
@@ -327,15 +333,19 @@ class Service:
             self.notifier.ready()
         return self.problems
 
-    def _read_again(self) -> tuple[Settings, Bundle, Plan | None, list[Problem]]:
-        settings, problems = read_settings(self.settings.file)
-        if settings is None:
-            return self.settings, self.bundle, None, problems
-        bundle, problems = gather(settings.sensors, settings.rules, settings.source)
-        if problems:
-            return settings, bundle, None, problems
-        plan, problems = build(bundle)
-        return settings, bundle, plan, problems
+    async def _watch_files(self) -> None:
+        """Reload by itself when a file of the plan changes; for sites that ask for it."""
+        async for files in reloading.changes(self.settings, self.stopping):
+            self.log.info("files_changed", files=files)
+            await self.reload()
+
+    def _tell_adoption(self) -> None:
+        """Say by rule what a reload kept of its memory and what it did not."""
+        adoption, self.fold.engine.adoption = self.fold.engine.adoption, {}
+        for line in reloading.told(adoption, self._edited):
+            self.log.info("rule_adopted", **line)
+        untouched = sum(each.kept for rule, each in adoption.items() if rule not in self._edited)
+        self.log.info("adopted", rules=len(adoption), watches_of_unchanged_rules_kept=untouched)
 
     def _filters(self, plan: Plan) -> list[str]:
         return plan.profiles.filters() + ([self.clock.topic] if self.clock.topic else [])

@@ -151,12 +151,33 @@ def test_reload_builds_then_swaps_and_a_bad_file_changes_nothing(estate: Estate)
         estate.limit("50 degC")
         daemon.signal(signal.SIGHUP)
         daemon.expect_log('"reloaded"')
+        daemon.expect_log('"rule_adopted"')
+        (told,) = [line for line in daemon.said().splitlines() if '"rule_adopted"' in line]
+        assert json.loads(told) | {
+            "rule": "lift/hot",
+            "kept": 2,
+            "reset": 0,
+            "new": 0,
+            "ended": 0,
+        } == json.loads(told)
         estate.reads("l-3", 45)
         estate.reads("l-3", 55)
         wait_until(lambda: len(history(estate.store)) == 3, "the new limit")
         assert not [row for row in history(estate.store) if row[3] == "cleared"], (
             "open tickets stay over an edit"
         )
+
+
+def test_a_site_that_asks_for_it_takes_an_edit_by_itself(estate: Estate) -> None:
+    estate.site.write_text(estate.site.read_text() + "watch_files: true\n")
+    with running(estate.site) as daemon:
+        estate.limit("40 bar")
+        daemon.expect_log("reload_refused")
+        estate.limit("50 degC")
+        daemon.expect_log('"reloaded"')
+        estate.reads("l-3", 45)
+        estate.reads("l-3", 55)
+        wait_until(lambda: history(estate.store), "the new limit")
 
 
 def test_an_edit_while_stopped_does_not_rewrite_history(estate: Estate) -> None:
