@@ -1,0 +1,46 @@
+"""Commands about the files that people write: check them, and the schemas that editors want."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from foretell.cli.terminal import FINDINGS, USAGE, JsonOption, fail
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="site.yaml, folders or files; the shipped rules if none")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check rules, sensors and site.yaml; names every fault. / 检查规则、传感器和站点配置。"""
+    from foretell.lab.checking import check_paths
+
+    problems, checked = check_paths(paths or [])
+    if as_json:
+        print(json.dumps([problem._asdict() for problem in problems], ensure_ascii=False, indent=1))
+    else:
+        for problem in problems:
+            print(problem)
+        errors = sum(problem.severity == "error" for problem in problems)
+        summary = f"{checked} files, {errors} problems" if errors else f"{checked} files, all fine / 全部正常"
+        print(summary, file=sys.stderr)
+    if any(problem.severity == "error" for problem in problems):
+        raise typer.Exit(FINDINGS)
+
+
+def schema(
+    which: Annotated[str, typer.Argument(help="rule, profile, kind or site")] = "rule",
+) -> None:
+    """Print the JSON Schema of a file for your editor. / 输出 JSON Schema。"""
+    from foretell.config import schemas
+
+    known = schemas()
+    if which not in known:
+        raise fail(f"there is no schema '{which}'; known: {', '.join(known)}", USAGE)
+    print(json.dumps(known[which], ensure_ascii=False, indent=2))

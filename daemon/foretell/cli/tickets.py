@@ -1,0 +1,203 @@
+"""Commands about tickets: list them, look at one, act on it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from foretell.cli.terminal import (
+    FINDINGS,
+    USAGE,
+    ConfigOption,
+    JsonOption,
+    fail,
+    ledger_of,
+    settings_of,
+    show,
+    spoken,
+)
+from foretell.clock import SystemClock, spell
+
+tickets = typer.Typer(help="List tickets and act on them. / 查看和处理工单。", invoke_without_command=True)
+
+
+All = Annotated[bool, typer.Option("--all", help="closed ones as well / 包括已关闭")]
+Mode = Annotated[
+    str, typer.Option(help="live, or shadow: what rules in shadow would have opened / 试运行工单")
+]
+MODES = ("live", "shadow")
+
+
+@tickets.callback()
+def tickets_by_default(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    everything: All = False,
+    mode: Mode = "live",
+    as_json: JsonOption = False,
+) -> None:
+    """The tickets, most urgent first."""
+    ctx.obj = config
+    if ctx.invoked_subcommand is None:
+        _list(config, everything, mode, as_json)
+
+
+@tickets.command("list")
+def tickets_list(
+    ctx: typer.Context,
+    config: ConfigOption = None,
+    everything: All = False,
+    mode: Mode = "live",
+    as_json: JsonOption = False,
+) -> None:
+    """The tickets, most urgent first. / 工单列表。"""
+    _list(config or ctx.obj, everything, mode, as_json)
+
+
+def _list(config: Path | None, everything: bool, mode: str, as_json: bool) -> None:
+    if mode not in MODES:
+        raise fail(f"there is no mode '{mode}'; use {' or '.join(MODES)}", USAGE)
+    with ledger_of(config, write=False) as ledger:
+        rows = [ticket_json(row) for row in ledger.tickets(live_only=not everything, mode=mode)]
+    language = spoken(settings_of(config).model.language)
+    show(rows, as_json, lambda: _list_lines(rows, mode, language))
+
+
+def _list_lines(rows: list[dict[str, Any]], mode: str, language: str) -> list[str]:
+    zh, shadow = language == "zh", mode == "shadow"
+    lines = []
+    if shadow:
+        nobody = "Shadow: tickets that would have been opened; nobody is bothered with them."
+        lines.append("试运行：以下只是“本会开出”的工单，不打扰任何人。" if zh else nobody)
+    for row in rows:
+        lines.append(
+            f"#{row['id']:<5} {row['state']:<13} {row['condition']:<8} due {row['due_at'][:16]}  "
+            f"{row['title'][language]}\n       {row['reason'][language]}"
+        )
+    if not rows:
+        lines.append("no open tickets / 没有未完成的工单")
+    return lines
+
+
+def ticket_json(row: dict[str, Any]) -> dict[str, Any]:
+    """A ticket as JSON: times in ISO 8601, texts by language."""
+    plain = {
+        key: row[key]
+        for key in (
+            "id",
+            "device",
+            "device_kind",
+            "part",
+            "failure_mode",
+            "rule",
+            "route",
+            "mode",
+            "state",
+            "condition",
+            "outcome",
+        )
+    }
+    plain["kind"] = row["device_kind"]
+    for key in ("opened_at", "noticed_at", "due_at", "fixed_at", "closed_at"):
+        plain[key] = None if row[key] is None else spell(row[key])
+    for text in ("title", "reason", "do"):
+        plain[text] = {language: row["texts"][language][text] for language in ("en", "zh")}
+    return plain
+
+
+Who = Annotated[str | None, typer.Option(help="who does this; the login name if not given")]
+Note = Annotated[str, typer.Option(help="in your own words")]
+
+
+@tickets.command("show")
+def ticket_show(
+    ctx: typer.Context, ticket_id: int, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """One ticket with its whole history and evidence. / 查看一张工单。"""
+    with ledger_of(config or ctx.obj, write=False) as ledger:
+        try:
+            row = ledger.ticket(ticket_id)
+        except LookupError as error:
+            raise fail(str(error), FINDINGS) from error
+    plain = ticket_json(row) | {"events": [event | {"at": spell(event["at"])} for event in row["events"]]}
+    show(plain, as_json, lambda: _ticket_lines(plain))
+
+
+def _ticket_lines(row: dict[str, Any]) -> list[str]:
+    lines = [
+        f"#{row['id']} {row['title']['en']} / {row['title']['zh']}",
+        f"  {row['reason']['en']}",
+        f"  {row['reason']['zh']}",
+    ]
+    lines.append(
+        f"  {row['state']}, condition {row['condition']}, due {row['due_at']}, {row['route']}: "
+        f"{row['do']['en']} / {row['do']['zh']}"
+    )
+    if row["outcome"]:
+        lines.append(f"  outcome: {row['outcome']}")
+    for event in row["events"]:
+        lines.append(f"  {event['at']}  {event['kind']:<12} {event['who']}  {event['rule']} {event['note']}")
+        lines += [f"      {_evidence(clause)}" for clause in event["evidence"]]
+    return lines
+
+
+def _evidence(clause: dict[str, Any]) -> str:
+    limit = "/".join(clause["limit"]) if isinstance(clause["limit"], list) else clause["limit"]
+    said = {True: "true", False: "false", None: "unknown"}[clause["verdict"]]
+    words = f"{clause['signal'] or 'device'} = {clause['value']}, {clause['verb']} {limit} {clause['unit']}"
+    return f"{words.strip()}: {said}"
+
+
+def _act(
+    config: Path | None, ticket_id: int, who: str | None, act: Callable[[Any, str, float], None]
+) -> None:
+    from foretell.tickets.lifecycle import NotAllowed
+
+    with ledger_of(config, write=True) as ledger:
+        try:
+            act(ledger, who or getpass.getuser(), SystemClock().now())
+            print(f"#{ticket_id}: {ledger.ticket(ticket_id)['state']}")
+        except (NotAllowed, LookupError) as error:
+            raise fail(str(error), FINDINGS) from error
+
+
+@tickets.command()
+def acknowledge(
+    ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "", config: ConfigOption = None
+) -> None:
+    """You have seen it and take it on. / 确认接单。"""
+    _act(
+        config or ctx.obj,
+        ticket_id,
+        who,
+        lambda book, person, at: book.acknowledge(ticket_id, person, at, note),
+    )
+
+
+@tickets.command()
+def fix(
+    ctx: typer.Context, ticket_id: int, who: Who = None, note: Note = "", config: ConfigOption = None
+) -> None:
+    """It is repaired; watching starts anew. / 已修复,重新开始观察。"""
+    _act(config or ctx.obj, ticket_id, who, lambda book, person, at: book.fix(ticket_id, person, at, note))
+
+
+@tickets.command()
+def close(
+    ctx: typer.Context,
+    ticket_id: int,
+    outcome: Annotated[
+        str,
+        typer.Option(help="confirmed, no_fault_found, rule_wrong, sensor_wrong, already_fixed, duplicate"),
+    ],
+    who: Who = None,
+    note: Note = "",
+    config: ConfigOption = None,
+) -> None:
+    """Close it with what was found. / 关闭并填写结果。"""
+    site = config or ctx.obj
+    _act(site, ticket_id, who, lambda book, person, at: book.finish(ticket_id, person, at, outcome, note))
