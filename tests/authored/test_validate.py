@@ -24,6 +24,7 @@ class Outer(Strict):
     rows: list[Inner] = Field(default=[], max_length=3)
     by_name: dict[str, Inner] = Field(default={})
     names: list[str] | None = None
+    done: bool | None = None
 
 
 TITLE = "title: {en: a, zh: b}\n"
@@ -56,7 +57,18 @@ def test_a_good_value_passes() -> None:
         ("rows: [{cuont: 2}]", "f.yaml:2:9: rows.0.cuont: unknown key 'cuont' (did you mean 'count'?)"),
         ("rows: [{zzz: 2}]", "f.yaml:2:9: rows.0.zzz: unknown key 'zzz' (known here: count, word)"),
         ("rows: [{}, {word: {}}]", "f.yaml:2:13: rows.1.word: must be text or a list, not a mapping"),
-        ("rows: [{word: [a, 3]}]", "f.yaml:2:19: rows.0.word.1: must be text, not '3'"),
+        (
+            "rows: [{word: [a, 3]}]",
+            "f.yaml:2:19: rows.0.word.1: must be text, not '3' (put it in quotes: \"3\")",
+        ),
+        (
+            "rows: [{word: true}]",
+            'f.yaml:2:9: rows.0.word: must be text or a list, not true (put it in quotes: "true")',
+        ),
+        ("done：[a: 1]", "f.yaml:2:1: done：[a: unknown key 'done：[a' ('：' is a Chinese sign: write ': ')"),
+        ("done: yes", "f.yaml:2:1: done: must be true or false, not 'yes' (write true)"),
+        ("done: Off", "f.yaml:2:1: done: must be true or false, not 'Off' (write false)"),
+        ("done: often", "f.yaml:2:1: done: must be true or false, not 'often'"),
         ("rows: [{count: 99}]", "f.yaml:2:9: rows.0.count: '99' must be at most 9"),
         ("rows: [{count: 1.5}]", "f.yaml:2:9: rows.0.count: must be a whole number, not '1.5'"),
         ("rows: [{}, {}, {}, {}]", "f.yaml:2:1: rows: a list takes at most 3 entries, not 4"),
@@ -65,7 +77,7 @@ def test_a_good_value_passes() -> None:
         ("by_name: [1]", "f.yaml:2:1: by_name: must be a mapping of keys to values, not a list"),
         (
             "str: 1",
-            "f.yaml:2:1: str: unknown key 'str' (known here: by_name, limit, mode, names, rows, title, wait)",
+            "f.yaml:2:1: str: unknown key 'str' (known here: by_name, done, limit, mode, names, rows, title, wait)",
         ),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -26,12 +27,23 @@ from ruamel.yaml.events import (
 from foretell.authored.problems import Problem
 
 TEXT_MAX_BYTES = 256 * 1024
+LINE_MAX = 16 * 1024
+LINES_MAX = 20_000
 DEPTH_MAX = 24
 NODES_MAX = 20_000
+SEPARATORS_MAX = 2 * NODES_MAX
+"""Commas and line ends: each value but the first has one before it, and few stand anywhere else."""
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u200b\u2060\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"|(?!\A)\ufeff"
+)
+"""Controls, line ends that no editor shows as such, and what turns the reading direction of a line."""
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_CHINESE_SIGNS = {"：": ": ", "，": ", ", "｛": "{", "｝": "}", "【": "[", "】": "]"}
 
 Path = tuple[str | int, ...]
 
@@ -42,6 +54,8 @@ class Document:
     def __init__(self, file: str) -> None:
         self.file = file
         self.value: Any = None
+        self.events = 0
+        """How many events of the parser were read; what is refused before it is parsed has none."""
         self._marks: dict[Path, tuple[int, int]] = {(): (1, 1)}
 
     def mark(self, path: Path, line: int, column: int) -> None:
@@ -68,19 +82,63 @@ class _Refused(Exception):
 def read(text: str, file: str) -> tuple[Document, list[Problem]]:
     """Read one YAML text. With problems, the document's value must not be used."""
     document = Document(file)
-    if len(text.encode(errors="replace")) > TEXT_MAX_BYTES:
-        return document, [Problem(file, 1, 1, "", f"file is larger than {TEXT_MAX_BYTES // 1024} KiB")]
+    if found := _sieve(text):
+        line, column, message, hint = found
+        return document, [Problem(file, line, column, "", message, hint)]
     try:
-        found = _Reader(document, text).whole()
+        is_there = _Reader(document, text).whole()
     except _Refused as refused:
         return document, [Problem(file, refused.line, refused.column, "", str(refused))]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return document, [Problem(file, line, column, "", f"not YAML: {_plainly(error)}")]
+        return document, [
+            Problem(file, line, column, "", f"not YAML: {_plainly(error)}", wide_sign(_near(text, line)))
+        ]
     except (YAMLError, ValueError) as error:
         return document, [Problem(file, 1, 1, "", f"not YAML: {str(error).splitlines()[0]}")]
-    return document, [] if found else [Problem(file, 1, 1, "", "file is empty")]
+    return document, [] if is_there else [Problem(file, 1, 1, "", "file is empty")]
+
+
+def _sieve(text: str) -> tuple[int, int, str, str] | None:
+    """What is too much or not to be seen, found without parsing: line, column, message and hint."""
+    if len(text.encode(errors="replace")) > TEXT_MAX_BYTES:
+        return 1, 1, f"file is larger than {TEXT_MAX_BYTES // 1024} KiB", ""
+    lines = text.split("\n")
+    if len(lines) > LINES_MAX:
+        return LINES_MAX + 1, 1, f"more than {LINES_MAX} lines in one file", ""
+    if text.count(",") + len(lines) > SEPARATORS_MAX:
+        return 1, 1, f"more than {NODES_MAX} values in one file", ""
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_MAX:
+            return (
+                number,
+                LINE_MAX + 1,
+                f"a line is longer than {LINE_MAX} characters",
+                "break it into several",
+            )
+    if match := _UNSEEN.search(text):
+        what = f"a character that nobody sees (U+{ord(match[0]):04X})"
+        return *_place(text, match.start()), what, "delete it; perhaps it came with a copied text"
+    if match := _DIRECTIVE.search(text):
+        return *_place(text, match.start()), "directives (%) are not accepted", "delete the line"
+    return None
+
+
+def _place(text: str, index: int) -> tuple[int, int]:
+    """Line and column of a character."""
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def _near(text: str, line: int) -> str:
+    """The line where the parser stumbled, and the one before it."""
+    return "".join(text.split("\n")[max(line - 2, 0) : line])
+
+
+def wide_sign(text: str) -> str:
+    """A hint where an input method made a sign of YAML wide; empty if there is none."""
+    wide = next((sign for sign in _CHINESE_SIGNS if sign in text), None)
+    return f"'{wide}' is a Chinese sign: write '{_CHINESE_SIGNS[wide]}'" if wide else ""
 
 
 def _plainly(error: MarkedYAMLError) -> str:
@@ -96,8 +154,13 @@ class _Reader:
 
     def __init__(self, document: Document, text: str) -> None:
         self.document = document
-        self.events = iter(YAML(typ="safe", pure=True).parse(text))
+        self.events = self._counted(text)
         self.count = 0
+
+    def _counted(self, text: str) -> Iterator[Event]:
+        for event in YAML(typ="safe", pure=True).parse(text):
+            self.document.events += 1
+            yield event
 
     def whole(self) -> bool:
         """Read the one document of the file; False when there is none."""

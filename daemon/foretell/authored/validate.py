@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from foretell.authored.document import Document, Path
+from foretell.authored.document import Document, Path, wide_sign
 from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.quantity import duration
 
@@ -49,6 +49,9 @@ _TYPES = {
     "int_from_float": "a whole number",
     "bool_type": "true or false",
 }
+_BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+"""What YAML 1.1 took for booleans; in 1.2 they are words."""
+
 _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "greater_than": "must be more than {gt}",
@@ -111,7 +114,7 @@ def _problem(
         word = str(detail["loc"][-1])
         known = sorted(_keys_at(model, path[:-1]))
         message = f"unknown key '{word}'"
-        hint = did_you_mean(word, known) or f"known here: {', '.join(known)}"
+        hint = wide_sign(word) or did_you_mean(word, known) or f"known here: {', '.join(known)}"
     elif kind == "literal_error":
         expected = str(detail.get("ctx", {}).get("expected", ""))
         words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
@@ -122,11 +125,22 @@ def _problem(
     elif kind in _TYPES:
         wanted = dict.fromkeys(_TYPES[each["type"]] for each in found if each["type"] in _TYPES)
         message = f"must be {' or '.join(wanted)}, not {_shown(given)}"
+        hint = _retyped(given, wanted)
     elif kind in _LIMITS:
         message = f"{_shown(given)} {_LIMITS[kind].format(**detail.get('ctx', {}))}"
     else:
         message = detail["msg"].removeprefix("Value error, ")
     return document.problem_at((*at, *path), message, hint)
+
+
+def _retyped(given: Any, wanted: Mapping[str, Any]) -> str:
+    """How to write the same as what was wanted; empty if there is no saying."""
+    if "true or false" in wanted and isinstance(given, str) and given.lower() in _BOOLEANS:
+        return f"write {_BOOLEANS[given.lower()]}"
+    if "text" in wanted and "a number" not in wanted and isinstance(given, bool | int | float):
+        bare = _shown(given).strip("'")
+        return f'put it in quotes: "{bare}"'
+    return ""
 
 
 def _shown(given: Any) -> str:
