@@ -10,8 +10,8 @@ import pytest
 from foretell.engine.conditions import Memory, Node, judge
 from foretell.engine.counting import Count
 from foretell.engine.drifting import Drift
-from foretell.engine.levels import Level
 from foretell.engine.facts import PARTS_MAX, Reading
+from foretell.engine.levels import Level
 
 LEAVES = [Node("leaf", leaf=index) for index in range(2)]
 

@@ -53,9 +53,13 @@ CONDITIONS = {
     "flapping gauge": "{signal: temp, flapping: {at_least: 4, over: 12 h, above: 50 degC}}",
     "used": "{signal: trips, used: {of: 400, at: 50 %, from: first}}",
     "then": "{signal: fault, is: break, then: {signal: mode, is: normal, within: 30 min}}",
-    "then often": "{signal: temp, above: 60 degC, then: {signal: mode, is: stopped, within: 1 h, at_least: 2, over: 2 d}}",
+    "then often": (
+        "{signal: temp, above: 60 degC, then: {signal: mode, is: stopped, within: 1 h, at_least: 2, over: 2 d}}"  # noqa: E501
+    ),
     "all": "{all: [{signal: temp, above: 50 degC}, {signal: mode, is: stopped}]}",
-    "any not": "{any: [{signal: temp, above: 70 degC}, {not: {signal: fault, count: {at_least: 1, over: 1 d}}}]}",
+    "any not": (
+        "{any: [{signal: temp, above: 70 degC}, {not: {signal: fault, count: {at_least: 1, over: 1 d}}}]}"
+    ),
 }
 
 
@@ -160,8 +164,9 @@ class TestEveryCondition:
         for _ in range(data.draw(st.integers(1, 40))):
             signal = data.draw(st.sampled_from(["temp", "trips", "mode", "fault", "online"]))
             reading = Reading(
-                data.draw(st.sampled_from("ab")), "elevator", signal, data.draw(st.sampled_from(["", "1", "2"])),
-                data.draw(odd), data.draw(times), data.draw(st.sampled_from([NEVER, 60.0, 1e5])), data.draw(st.booleans()),
+                data.draw(st.sampled_from("ab")), "elevator", signal,
+                data.draw(st.sampled_from(["", "1", "2"])), data.draw(odd), data.draw(times),
+                data.draw(st.sampled_from([NEVER, 60.0, 1e5])), data.draw(st.booleans()),
             )  # fmt: skip
             said += engine.receive([reading], DAY0 + 60.0)
         said += engine.advance(DAY0 + 3e6)
