@@ -1,5 +1,7 @@
 """All rules of a site together: limits that a site, a place or a device moves; who holds back whom."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import pytest

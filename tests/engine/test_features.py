@@ -217,6 +217,16 @@ def test_a_rule_in_shadow_says_so_with_every_change() -> None:
     assert [change.mode for change in site.unheard] == ["shadow"]
 
 
+def test_a_rule_that_goes_live_opens_for_what_it_already_saw() -> None:
+    site = Site(rule(HOT, "mode: shadow")).reads(temp=61.0).at("01:00")
+    site.unheard.clear()
+    site.adopts(rule(HOT))
+    assert [(change.kind, change.mode) for change in site.unheard] == [
+        ("cleared", "shadow"),
+        ("opened", "live"),
+    ]
+
+
 def storm(devices: int, at: float, budget: int = 3) -> tuple[Engine, list[Change]]:
     engine = Engine(Rulebook((rule(HOT, f"budget: {budget}"),)), EMPTY)
     engine.link(True, at)

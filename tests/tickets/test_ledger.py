@@ -199,6 +199,40 @@ def test_what_clears_without_a_ticket_is_passed_over(ledger: Ledger, tell: Telle
     assert ledger.applied_through() == (3, 3)
 
 
+# -- shadow, and rules that misbehave -----------------------------------------------------------------
+
+
+def test_a_ticket_in_shadow_stands_beside_the_live_one_and_is_listed_apart(
+    ledger: Ledger, tell: Teller
+) -> None:
+    record(ledger, tell.opened()._replace(mode="shadow"), tell.opened(rule="lift/slower"))
+    assert [row["rule"] for row in ledger.tickets()] == ["lift/slower"]
+    (shadow,) = ledger.tickets(mode="shadow")
+    assert shadow["rule"] == "lift/slow" and ledger.shadowed() == {"lift/slow": 1}
+    record(ledger, tell.cleared()._replace(mode="shadow"))
+    assert ledger.tickets(mode="shadow") == [] and len(ledger.tickets()) == 1
+    assert ledger.counts() == {("lift", "open", "live"): 1, ("lift", "closed", "shadow"): 1}
+
+
+def test_what_was_found_in_shadow_is_no_lead(ledger: Ledger, tell: Teller) -> None:
+    record(ledger, tell.opened()._replace(mode="shadow"))
+    (shadow,) = ledger.tickets(mode="shadow")
+    ledger.finish(shadow["id"], "Li", NOW + DAY, "confirmed")
+    assert ledger.confirmed_leads() == []
+
+
+def test_a_rule_over_its_budget_has_one_ticket_that_grows(ledger: Ledger, tell: Teller) -> None:
+    reason = {"why": "budget", "since": NOW, "held": 0.0, "budget": 3, "opened": 4, "withheld": ["a-4"]}
+    first = tell.opened()._replace(
+        device="lift/slow", device_kind="rule", failure_mode="rule-misbehaves", reason=reason, evidence=()
+    )
+    record(ledger, first)
+    record(ledger, tell.opened()._replace(kind=NEWS, device="lift/slow", device_kind="rule",
+           failure_mode="rule-misbehaves", reason=reason | {"opened": 5}, evidence=()))  # fmt: skip
+    row = only(ledger)
+    assert row["device_kind"] == "rule" and [event["kind"] for event in row["events"]] == ["opened", "news"]
+
+
 # -- what people do -----------------------------------------------------------------------------------
 
 
@@ -369,3 +403,14 @@ def _act(ledger: Ledger, step: tuple[Any, ...], now: float) -> None:
         getattr(ledger, verb)(*arguments)
     except (NotAllowed, LookupError):
         return
+
+
+def test_maintenance_is_an_act_with_an_end_among_the_repairs(ledger: Ledger, tell: Teller) -> None:
+    record(ledger, tell.opened())
+    ledger.maintain("a-1", "Li", NOW, NOW + 7200.0)
+    ledger.fix(1, "Li", NOW + 60.0)
+    acts = ledger.acts_after(0)
+    assert [(act.device, act.failure_mode, act.until) for act in acts] == [
+        ("a-1", "", NOW + 7200.0), ("a-1", "door", None),
+    ]  # fmt: skip
+    assert ledger.acts_after(acts[0].id) == acts[1:]

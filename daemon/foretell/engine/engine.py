@@ -266,7 +266,10 @@ class Engine:
             watch = self._watch(device, rule, part, clock)
             if watch.inherit(before, clock):
                 self._adopted(rule_id, kept=1)
-                if watch.withheld and watch.rule.revision != before.rule.revision:
+                moved = before.rule.mode != watch.rule.mode
+                if moved:  # what it opened in shadow is no ticket for anyone, nor the other way round
+                    before.withdraw(now, said)
+                if moved or (watch.withheld and watch.rule.revision != before.rule.revision):
                     watch.say_again(now, said)
             else:
                 before.withdraw(now, said)
