@@ -77,7 +77,8 @@ def test_a_good_value_passes() -> None:
         ("by_name: [1]", "f.yaml:2:1: by_name: must be a mapping of keys to values, not a list"),
         (
             "str: 1",
-            "f.yaml:2:1: str: unknown key 'str' (known here: by_name, done, limit, mode, names, rows, title, wait)",
+            "f.yaml:2:1: str: unknown key 'str' "
+            "(known here: by_name, done, limit, mode, names, rows, title, wait)",
         ),
     ],
 )

@@ -47,14 +47,14 @@ def test_every_fault_is_named_with_its_place_and_what_was_meant(
 def test_no_broken_file_is_passed_over(said: subprocess.CompletedProcess[str]) -> None:
     named = {line.split(":")[0] for line in said.stdout.splitlines()}
     files = [path for path in BROKEN.rglob("*.yaml") if str(path.relative_to(BROKEN)) not in SOUND]
-    assert len(files) >= 24
+    assert len(files) >= 140
     assert sorted(str(path.relative_to(ROOT)) for path in files) == sorted(named)
 
 
 def test_every_place_exists(said: subprocess.CompletedProcess[str]) -> None:
     for line in said.stdout.splitlines():
         file, row, column, _ = line.split(":", 3)
-        lines = (ROOT / file).read_bytes().splitlines() or [b""]
+        lines = (ROOT / file).read_bytes().split(b"\n")
         assert 1 <= int(row) <= len(lines)
         assert 1 <= int(column) <= len(lines[int(row) - 1]) + 1
 
@@ -165,7 +165,8 @@ FAULTS = [
     (
         "site: north",
         "site: North Gate",
-        "site.yaml:1:1: site: 'North Gate' does not have the form ^[a-z0-9][a-z0-9-]{0,47}$",
+        "site.yaml:1:1: site: 'North Gate' is no name that can be used here (use small letters, digits, -; "
+        "it begins with a letter or digit and has at most 48 characters)",
     ),
     ("port: 1883", "keepalive: 1 s", "site.yaml:3:27: broker.keepalive: must be between 5 s and 20 min"),
     ("port: 1883", "password_file: pw", "site.yaml:3:27: broker.password_file: there is no file "),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -52,6 +53,8 @@ _TYPES = {
 _BOOLEANS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 """What YAML 1.1 took for booleans; in 1.2 they are words."""
 
+_SIGNS = {"0-9": "digits", "_": "_", "z-": "-", "9-": "-", "_-": "-"}
+
 _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "greater_than": "must be more than {gt}",
@@ -61,7 +64,7 @@ _LIMITS = {
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "needs at least {min_length} entries, not {actual_length}",
     "too_long": "takes at most {max_length} entries, not {actual_length}",
-    "string_pattern_mismatch": "does not have the form {pattern}",
+    "string_pattern_mismatch": "is no name that can be used here",
 }
 
 
@@ -127,10 +130,25 @@ def _problem(
         message = f"must be {' or '.join(wanted)}, not {_shown(given)}"
         hint = _retyped(given, wanted)
     elif kind in _LIMITS:
-        message = f"{_shown(given)} {_LIMITS[kind].format(**detail.get('ctx', {}))}"
+        limits = detail.get("ctx", {})
+        message = f"{_shown(given)} {_LIMITS[kind].format(**limits)}"
+        if limits.get("min_length") == 1:
+            message = f"{_shown(given)} must not be empty"
+        hint = _form(str(limits.get("pattern", "")))
     else:
         message = detail["msg"].removeprefix("Value error, ")
     return document.problem_at((*at, *path), message, hint)
+
+
+def _form(pattern: str) -> str:
+    """In words what ^[a-z][a-z0-9_-]{0,47}$ asks for; empty for other forms."""
+    match = re.fullmatch(r"\^\[([^]]+)\]\[([^]]+)\]\{\d+,(\d+)\}\$", pattern)
+    if match is None:
+        return ""
+    signs = [word for part, word in _SIGNS.items() if part in match[2].removeprefix("a-z")]
+    begins = "a letter or digit" if "0-9" in match[1] else "a letter"
+    known = ", ".join(["small letters", *signs])
+    return f"use {known}; it begins with {begins} and has at most {int(match[3]) + 1} characters"
 
 
 def _retyped(given: Any, wanted: Mapping[str, Any]) -> str:

@@ -126,7 +126,8 @@ def _inhibition_problems(written: Iterable[Written], rules: Mapping[str, Rule]) 
         for name in holds[rule.id]:
             other = rules.get(name)
             if other is None:
-                message, hint = f"there is no rule '{name}'", did_you_mean(name, rules)
+                message = f"there is no rule '{name}'"
+                hint = did_you_mean(name, rules) or "a rule is named by its kind and file: <kind>/<name>"
             elif ANY_KIND not in (rule.kind, other.kind) and rule.kind != other.kind:
                 message, hint = f"{name} is about another kind of device: it never stands for one of this", ""
             elif rule.id in _reached(name, holds):

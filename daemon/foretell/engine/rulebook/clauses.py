@@ -201,6 +201,8 @@ class Clauses:
         if signal.type == "counter":
             self.complain(at, f"'{signal.name}' is a counter: it only grows, so it cannot drift")
         sigmas = _SIGMAS.match(value) if isinstance(value, str) else None
+        if self._misspelt_sigma(value, (*at, key)):
+            return None
         if sigmas and signal.numeric:
             shift = float(sigmas[1])
         else:
@@ -244,10 +246,19 @@ class Clauses:
             model.fit, self.coverage,
         )  # fmt: skip
 
+    def _misspelt_sigma(self, value: object, at: Path) -> bool:
+        """Spreads in a form that is none; told here, for units make no sense of them."""
+        meant = isinstance(value, str) and "sigma" in value.lower() and not _SIGMAS.match(value)
+        if meant:
+            self.complain(at, f"'{value}' is not a number of spreads", "write it like '4 sigma'")
+        return meant
+
     def _apart(self, signal: Signal, value: str | float, at: Path) -> tuple[float, str]:
         """A distance from what is usual: in spreads, as a share of it, or in the signal's unit."""
         sigmas = _SIGMAS.match(value) if isinstance(value, str) else None
         share = _SHARE.match(value) if isinstance(value, str) and signal.unit != "percent" else None
+        if self._misspelt_sigma(value, at):
+            return 0.0, "sigma"
         if sigmas or share:
             form = "sigma" if sigmas else "share"
             number = float((sigmas or share or [0, 0])[1]) / (1 if sigmas else 100)
@@ -309,6 +320,8 @@ class Clauses:
         width = 0.0
         if model.within is not None:
             width = self.limit(signal, model.within, (*at, "within"), difference=True)
+            if width < 0:
+                self.complain((*at, "within"), "a width cannot be less than nothing")
         return Stuck(signal.name, signal.unit, model.over, width, model.at_least)
 
     def _flapping(self, signal: Signal, model: FlappingModel, at: Path) -> Flapping | None:

@@ -12,6 +12,7 @@ from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.validate import check
 from foretell.engine.conditions import Condition, Node
 from foretell.engine.counting import Count
+from foretell.engine.drifting import Drift
 from foretell.engine.expecting import Expected
 from foretell.engine.levels import Level, Silent
 from foretell.engine.peering import Peers
@@ -83,7 +84,7 @@ def read_rule(
 def _coverage(document: Document, model: RuleModel) -> tuple[float, list[Problem]]:
     if model.min_coverage is None:
         return COVERAGE, []
-    match = re.match(r"\s*([0-9]+(?:\.[0-9]*)?)\s*%\s*\Z", model.min_coverage)
+    match = re.match(r"\s*([0-9]+(?:\.[0-9]*)?)\s*%\s*\Z", str(model.min_coverage))
     if match is None or not 0 < float(match[1]) <= 100:
         message = f"'{model.min_coverage}' is no share of a window: write it like '60 %'"
         return COVERAGE, [document.problem_at(("min_coverage",), message)]
@@ -197,13 +198,19 @@ class _Compiler:
         """A clear limit must lie on the good side of what opens, or the watch would flap for ever."""
         message = "this lies on the wrong side: the watch would clear while it is still bad"
         for opening in self.conditions:
+            if opening.signal == clear.signal and _leads_to(opening, clear):
+                self.complain(("clear", verb), message)
             if isinstance(opening, Forecast) and opening.signal == clear.signal:
                 same_side = clear.above is not None if opening.up else clear.below is not None
                 limit = clear.below if opening.up else clear.above
                 past = limit is not None and (limit > opening.limit if opening.up else limit < opening.limit)
                 if same_side or past:
                     self.complain(("clear", verb), message)
-            if not isinstance(opening, Level) or opening.signal != clear.signal or opening.outside:
+            if not isinstance(opening, Level) or opening.signal != clear.signal:
+                continue
+            if opening.outside:
+                if _past(opening, clear):
+                    self.complain(("clear", verb), message)
                 continue
             wrong = (
                 (clear.below is not None and opening.above is not None and clear.below > opening.above)
@@ -297,6 +304,11 @@ class _Compiler:
         if model.min_coverage is not None and not any(isinstance(c, learning) for c in self.conditions):
             hint = "it goes with rate, forecast, peers and expected"
             self.complain(("min_coverage",), "no condition here looks at a window of samples", hint)
+        for key in ("place", "model", "id"):
+            if model.where is not None and getattr(model.where, key) == []:
+                self.complain(("where", key), "this takes no device", "name at least one, or leave it out")
+        if model.proven is not None and not model.proven.strip():
+            self.complain(("proven",), "must not be empty", "say what the rule rests on, or leave it out")
 
     def _check_words(self, text: str, at: Path) -> None:
         for word in re.findall(r"\{([^{}]*)\}", text):
@@ -320,6 +332,26 @@ class _Compiler:
         if any(isinstance(condition, Silent) and not condition.signal for condition in self.conditions):
             hint = "give the 'signal' that is silent, or leave 'by' out"
             self.complain(("by",), "a device is silent as a whole", hint)
+
+
+def _leads_to(opening: Condition, clear: Level) -> bool:
+    """What opens is a way up, and what clears lies up there; or both are down."""
+    if isinstance(opening, Rate):
+        up, down = (opening.above or 0.0) > 0, (opening.below or 0.0) < 0
+    elif isinstance(opening, Drift):
+        up, down = opening.up, not opening.up
+    elif isinstance(opening, Peers | Expected):
+        up, down = opening.side == "up", opening.side == "down"
+    else:
+        return False
+    return (up and clear.above is not None) or (down and clear.below is not None)
+
+
+def _past(opening: Level, clear: Level) -> bool:
+    """What clears lies outside of the band whose leaving opens."""
+    high, low = opening.above, opening.below
+    over = clear.above is not None and high is not None and clear.above >= high
+    return over or (clear.below is not None and low is not None and clear.below <= low)
 
 
 def _where(model: RuleModel) -> Where:

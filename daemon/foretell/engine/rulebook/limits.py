@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from foretell.authored.document import Document, Path
 from foretell.authored.problems import Problem, did_you_mean
-from foretell.authored.quantity import QuantityError, convert, split
+from foretell.authored.quantity import QuantityError, convert, parse_unit, split
 
 _NAME = re.compile(r"\$([a-z][a-z0-9_]*)\Z")
 _SIGMA = re.compile(r"\s*sigma\s*\Z")
@@ -61,6 +61,8 @@ def _number(value: Any, unit: str) -> float:
         if unit != own:
             raise QuantityError(f"'{value}' cannot be compared with a limit in {unit or 'plain numbers'}")
         return number
+    if parse_unit(own).dimensionality != parse_unit(unit).dimensionality:
+        raise QuantityError(f"'{value}' has another unit than the bounds of this limit")
     return convert(value, unit)
 
 

@@ -219,7 +219,7 @@ class RuleModel(Strict):
     for_: Duration | None = Field(default=None, alias="for")
     clear: ClearModel | None = None
     on_missing: Literal["hold", "reset", "open"] = "hold"
-    min_coverage: str | None = Field(default=None, description="share of a window that must have been seen")
+    min_coverage: Limit | None = Field(default=None, description="share of a window that must have been seen")
     during: Words | None = Field(default=None, description="calendars of the site: judged only then")
     except_: Words | None = Field(default=None, alias="except", description="calendars: not judged then")
     unless: list[str | UnlessModel] = Field(default=[], max_length=16)
