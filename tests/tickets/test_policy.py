@@ -30,8 +30,8 @@ REASONS = [
     ),
     (
         clause("outside", "room", unit="degC", value=-7.25, limit=0.0),
-        "Room temperature -7.25 degC, beyond the limit of 0 degC",
-        "机房温度 -7.25 degC，超出限值 0 degC",
+        "Room temperature -7.25 °C, beyond the limit of 0 °C",
+        "机房温度 -7.25 ℃，超出限值 0 ℃",
     ),
     (clause("is", "mode", value="stopped"), "Mode is stopped", "模式为“stopped”"),
     (
@@ -49,12 +49,12 @@ REASONS = [
             "count", "breaks", value=3.0, limit=3.0, states=("break",), operations=0.0, of="", over=14 * DAY
         ),
         "Service record break: 3 times within 14 d, the limit is 3",
-        "停运记录（break） 14 天内 3 次，达到 3 次",
+        "停运记录（break） 14 天内 3 次，限值 3 次",
     ),
     (
         clause("count", "trips", value=7.0, limit=6.0, states=(), operations=100.0, of="trips", over=0.0),
         "Trips: 7 times in the last 100 trips, the limit is 6",
-        "运行次数 每 100 trips 7 次，达到 6 次",
+        "运行次数 最近 100 次运行内 7 次，限值 6 次",
     ),
     (
         clause("drift", "close", unit="s", value=3.44, up=True, reference=(3.0, 0.1)),

@@ -79,7 +79,7 @@ class Ledger:
         else:
             condition = lifecycle.UNKNOWN if change.kind == LOST_SIGHT else lifecycle.HOLDING
             values: dict[str, Any] = {"condition": condition}
-            if change.kind == NEWS and change.reason["why"] == "worse":
+            if change.kind == NEWS and change.reason["why"] in ("worse", "budget"):
                 values["texts"] = policy.texts(change, desk)
             _update(db, row.id, **values)
             _add_event(db, row.id, change.kind, change)
