@@ -264,6 +264,12 @@ def _label(path: Path) -> str:
 
 def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
     """The plan of a bundle, or everything that is wrong with it."""
+    plan, problems = draft(bundle)
+    return (None if any(problem.severity == "error" for problem in problems) else plan), problems
+
+
+def draft(bundle: Bundle) -> tuple[Plan, list[Problem]]:
+    """A plan of those files that are sound, with everything that is wrong: to look at, not to run."""
     kinds, problems = _kinds(bundle)
     broken = {source.key.split("/")[1] for source in bundle.sources if _is_kind(source)} - set(kinds)
     listing, wrong = _listing(bundle)
@@ -294,8 +300,6 @@ def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:
         for facts in listing.estate.devices.values()
         if facts.kind not in kinds
     ]
-    if any(problem.severity == "error" for problem in problems):
-        return None, problems
     return Plan(bundle.id, Profiles(tuple(profiles)), rulebook, kinds, listing.estate), problems
 
 
