@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(running.run)
 app.command()(files.check)
+app.command()(files.test)
 app.add_typer(tickets, name="tickets")
 app.add_typer(devices, name="devices")
 app.command()(history.replay)

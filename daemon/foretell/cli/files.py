@@ -34,6 +34,30 @@ def check(
         raise typer.Exit(FINDINGS)
 
 
+def test(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="site.yaml, folders or rule files; the shipped rules if none")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", help="rules whose path holds this, such as door / 只测匹配的规则")
+    ] = None,
+    generated: Annotated[
+        bool, typer.Option(help="also cases made from each rule's own limits / 同时运行按参数生成的用例")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the tests inside rule files, in virtual time. / 在虚拟时间中运行规则自带的测试。"""
+    from foretell.lab.testing import test_paths
+
+    report = test_paths(paths or [], generated=generated, only=only)
+    if as_json:
+        print(json.dumps(report.json(), ensure_ascii=False, indent=1))
+    else:
+        print(report.text(colour=sys.stdout.isatty()))
+    if report.failed:
+        raise typer.Exit(FINDINGS)
+
+
 def schema(
     which: Annotated[str, typer.Argument(help="rule, profile, kind or site")] = "rule",
 ) -> None:
