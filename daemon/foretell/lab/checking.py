@@ -7,31 +7,42 @@ from pathlib import Path
 
 from foretell.authored.document import read
 from foretell.authored.problems import Problem
-from foretell.config import Bundle, build, gather, read_settings, shipped
+from foretell.config import Bundle, draft, gather, read_settings, shipped
+from foretell.lab.linting import lint
 
 ROOMS = ("sensors", "rules")
+Checked = tuple[list[Problem], int]
 
 
-def check_paths(paths: Sequence[Path]) -> tuple[list[Problem], int]:
-    """Every problem of the named files, and how many files were read. Without paths, what is shipped."""
+def check_paths(paths: Sequence[Path], now: float | None = None) -> Checked:
+    """Every problem of the named files, and how many files were read. Without paths, what is shipped.
+
+    Warnings among them; `now` (Unix seconds) tells which calendars soon run out of known working days.
+    """
     if not paths:
-        return _check(*gather([shipped("sensors")], [shipped("rules")]))
-    problems: list[Problem] = []
+        bundle, problems = gather([shipped("sensors")], [shipped("rules")])
+        return _check(bundle, problems, now)
+    found: list[Problem] = []
     checked = 0
     for path in paths:
-        found, files = _check_one(path)
-        problems += [problem for problem in found if problem not in problems]
+        problems, files = _check_one(path, now)
+        found += [problem for problem in problems if problem not in found]
         checked += files
-    return problems, checked
+    return found, checked
 
 
-def _check_one(path: Path) -> tuple[list[Problem], int]:
+def failed(problems: Sequence[Problem], strict: bool = False) -> bool:
+    """Something has to be mended; with `strict` a warning is enough."""
+    return any(strict or problem.severity == "error" for problem in problems)
+
+
+def _check_one(path: Path, now: float | None) -> Checked:
     if not path.exists():
         return [Problem(str(path), 1, 1, "", "there is no such file or folder")], 0
     if path.is_dir() and (path / "site.yaml").is_file():
         path = path / "site.yaml"
     if path.is_file() and (path.name == "site.yaml" or _is_site(path)):
-        return _check_site(path)
+        return _check_site(path, now)
     return _check_loose(path)
 
 
@@ -43,20 +54,21 @@ def _is_site(path: Path) -> bool:
     return isinstance(document.value, dict) and {"site", "store"} <= set(document.value)
 
 
-def _check_site(path: Path) -> tuple[list[Problem], int]:
+def _check_site(path: Path, now: float | None) -> Checked:
     settings, problems = read_settings(path)
     if settings is None:  # which folders it names cannot be known; those beside it can be read all the same
         sensors, rules = ([folder] if (folder := path.parent / room).is_dir() else [] for room in ROOMS)
-        found, files = (
-            _check(*gather(sensors or [shipped("sensors")], rules)) if sensors or rules else ([], 0)
-        )
-        return _in_order(problems) + found, files + 1
+        if not sensors and not rules:
+            return _in_order(problems), 1
+        bundle, wrong = gather(sensors or [shipped("sensors")], rules)
+        _, found = draft(bundle)
+        return _in_order(problems) + _in_order(wrong + found), len(bundle.sources) + len(wrong) + 1
     bundle, wrong = gather(settings.sensors, settings.rules, settings.source)
-    found, files = _check(bundle, wrong)
+    found, files = _check(bundle, wrong, now, settings.store)
     return problems + found, files + 1
 
 
-def _check_loose(path: Path) -> tuple[list[Problem], int]:
+def _check_loose(path: Path) -> Checked:
     """A folder or file that is not a site: its own files, among the kinds that stand around it."""
     if path.is_dir() and any((path / room).is_dir() for room in ROOMS):
         home = path
@@ -73,8 +85,9 @@ def _check_loose(path: Path) -> tuple[list[Problem], int]:
     )
     kinds = {source.key: source for source in around.sources if source.key.endswith("/kind.yaml")}
     among = kinds | {source.key: source for source in own.sources}
-    _, found = build(Bundle(tuple(among[key] for key in sorted(among))))
-    return _in_order(problems + found), len(own.sources) + len(problems)
+    bundle = Bundle(tuple(among[key] for key in sorted(among)))
+    plan, found = draft(bundle)
+    return _in_order(problems + found + lint(bundle, plan)), len(own.sources) + len(problems)
 
 
 def _root(path: Path) -> Path:
@@ -109,8 +122,9 @@ def _room(name: str, text: str) -> str:
     return "sensors" if {"topic", "signals", "codec"} & keys and "when" not in keys else "rules"
 
 
-def _check(bundle: Bundle, problems: list[Problem]) -> tuple[list[Problem], int]:
-    _, found = build(bundle)
+def _check(bundle: Bundle, problems: list[Problem], now: float | None, store: Path | None = None) -> Checked:
+    plan, found = draft(bundle)
+    found += lint(bundle, plan, store, now)
     return _in_order(problems + found), len(bundle.sources) + len(problems)
 
 
