@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foretell.authored.validate import Text
+from foretell.engine.engine import Engine
 from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, OPENED, Change
 from foretell.engine.rule import Rulebook
 from foretell.engine.rulebook import read_rule
@@ -95,6 +96,7 @@ class EstateDoor:
         self.now_counters = COUNTERS
         self.problems: tuple[str, ...] = ()
         self.reloads = 0
+        self.engine = Engine(make_desk().rulebook)
 
     def status(self) -> Status:
         return self.now_status
@@ -105,6 +107,9 @@ class EstateDoor:
     def tickets(self, *, live_only: bool) -> list[dict[str, Any]]:
         return self.ledger.tickets(live_only=live_only)
 
+    def shadowed(self, *, live_only: bool) -> list[dict[str, Any]]:
+        return self.ledger.tickets(live_only=live_only, mode="shadow")
+
     def ticket(self, ticket_id: int) -> dict[str, Any]:
         return self.ledger.ticket(ticket_id)
 
@@ -113,6 +118,12 @@ class EstateDoor:
 
     def leads(self) -> list[float]:
         return self.ledger.confirmed_leads()
+
+    def desk(self) -> Desk:
+        return make_desk()
+
+    def explain(self, rule: str, device: str) -> list[dict[str, Any]]:
+        return self.engine.explain(rule, device, self.now_status.now)
 
     async def reload(self) -> tuple[str, ...]:
         self.reloads += 1

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from foretell.engine.facts import OPENED
+from foretell.engine.facts import OPENED, Reading
 from foretell.metrics import DEVICE_SERIES_MAX, Instruments, make_registry
 from foretell.web.app import make_app
 from foretell.web.server import CannotListen, serve
@@ -99,6 +99,39 @@ def test_one_ticket_has_its_events_and_their_evidence(busy: EstateDoor, port: in
     )
     assert clause["at"] == "2026-11-23T04:00:00.000Z"
     assert clause["recent"] == [["2026-11-23T03:00:00.000Z", 4.2], ["2026-11-23T04:00:00.000Z", 4.4]]
+
+
+def test_shadow_tickets_are_asked_for_by_name(busy: EstateDoor, port: int) -> None:
+    change = make_change(9, OPENED, "elevator/out-of-service", "b3-l2", NOW, STOPPED)._replace(mode="shadow")
+    busy.ledger.record([change], 9, make_desk())
+    (ticket,) = ask(port, "/api/v1/tickets?mode=shadow").json()["tickets"]
+    assert (ticket["mode"], ticket["device"]) == ("shadow", "b3-l2")
+    assert {each["mode"] for each in ask(port, "/api/v1/tickets").json()["tickets"]} == {"live"}
+
+
+def test_a_rule_tells_where_it_stands_for_a_device(door: EstateDoor, port: int) -> None:
+    slow = Reading("b3-l2", "elevator", "door_close_time", "", 4.4, NOW - HOUR)
+    door.engine.link(True, NOW - HOUR)
+    door.engine.receive([slow], NOW - HOUR)
+    answer = ask(port, "/api/v1/rules/elevator/door-closing-slower/explain?device=b3-l2")
+    assert answer.status == 200
+    (watch,) = answer.json()["watches"]
+    assert (watch["state"], watch["holds"], watch["tree"]) == ("pending", True, 0)
+    assert (watch["since"], watch["opens_at"]) == ("2026-11-24T05:00:00.000Z", "2026-11-24T07:00:00.000Z")
+    (clause,) = watch["clauses"]
+    assert clause["text"]["en"] == "Door close time 4.4 s, above the limit of 4 s"
+    assert clause["text"]["zh"] == "关门时间 4.4 s，高于限值 4 s"
+    assert clause["margin"] == pytest.approx(0.4)
+    assert clause["margin_text"]["zh"] == "超出限值 0.4 s"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("elevator/door-closing-slower/explain?device=nobody", 404), ("elevator/none/explain?device=b3-l2", 404),
+     ("elevator/door-closing-slower/explain", 400)],
+)  # fmt: skip
+def test_what_watches_nothing_is_told_as_such(door: EstateDoor, port: int, query: str, status: int) -> None:
+    assert ask(port, f"/api/v1/rules/{query}").status == status
 
 
 def test_what_never_happened_is_null(door: EstateDoor, port: int) -> None:

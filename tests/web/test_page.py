@@ -234,7 +234,61 @@ def test_one_ticket_has_its_whole_story(busy: EstateDoor, visit: Open) -> None:
     ]  # fmt: skip
     assert "Replaced the safety circuit contact" in events.nth(1).inner_text()
     row = events.nth(2).locator("tbody td").all_inner_texts()
-    assert row[:4] == ["mode", "stopped", "is stopped", "yes"]
+    assert row[:2] == ["Mode is stopped", "yes"]
+
+
+def test_the_evidence_names_signals_as_people_do_and_draws_what_was_measured(
+    busy: EstateDoor, visit: Open
+) -> None:
+    english, chinese = visit("/tickets/1", locale="en", size=DESK), visit("/tickets/1", size=DESK)
+    opened = english.locator(".events > li").last
+    assert "Door close time 4.4 s, above the limit of 4 s" in opened.inner_text()
+    assert "关门时间 4.4 s，高于限值 4 s" in chinese.locator(".events > li").last.inner_text()
+    line = opened.locator("svg.spark")
+    assert line.get_attribute("aria-label") == "Latest values: 4.2 s, 4.4 s; the limit is 4 s"
+    assert line.locator("polyline").get_attribute("points").count(",") == 2
+    drawn = line.bounding_box()
+    assert drawn is not None and drawn["width"] > 60 and drawn["height"] > 15
+    assert line.locator("line.limit").evaluate("each => getComputedStyle(each).strokeDasharray") != "none"
+
+
+def test_words_have_no_line(busy: EstateDoor, visit: Open) -> None:
+    assert visit("/tickets/2").locator("svg.spark").count() == 0
+
+
+def test_a_clause_that_nobody_foresaw_is_still_shown(door: EstateDoor, visit: Open) -> None:
+    odd = {
+        "verb": "hums",
+        "signal": "$rule lift/x",
+        "value": {"a": 1},
+        "verdict": None,
+        "recent": [[1, None]],
+    }
+    door.ledger.record([make_change(1, OPENED, list(RULES)[1], "b1-l1", NOW - HOUR, odd)], 1, make_desk())
+    assert "规则 lift/x" in words(visit("/tickets/1"))
+
+
+def test_shadow_tickets_stand_apart_and_say_that_nobody_is_bothered(busy: EstateDoor, visit: Open) -> None:
+    rule = list(RULES)[1]
+    shadow = make_change(9, OPENED, rule, "b3-l2", NOW - 9 * HOUR, STOPPED)._replace(mode="shadow")
+    busy.ledger.record([shadow], 9, make_desk())
+    front = visit(locale="en")
+    assert front.locator("article").count() == 3
+    front.get_by_role("link", name="Shadow: would-be tickets").click()
+    assert "nobody is bothered" in words(front)
+    assert front.locator("article").count() == 1
+    assert "Overdue" not in words(front) and "Due" not in words(front)
+    front.locator("article a").click()
+    assert "nobody is bothered" in words(front)
+    front.get_by_role("link", name="All would-be tickets").click()
+    assert front.url.endswith("/shadow")
+    chinese = visit("/shadow")
+    assert "不打扰任何人" in words(chinese)
+    assert "1栋1号梯" not in words(chinese)
+
+
+def test_an_empty_shadow_says_so(door: EstateDoor, visit: Open) -> None:
+    assert "没有发现异常" in words(visit("/shadow"))
 
 
 def test_a_person_s_note_is_shown_as_written(busy: EstateDoor, visit: Open) -> None:
@@ -252,7 +306,9 @@ def test_a_flood_of_tickets_is_cut_and_counted(door: EstateDoor, visit: Open) ->
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/?lang=zh", "/?lang=en", "/tickets/1?lang=zh", "/tickets/4?lang=en"])
+@pytest.mark.parametrize(
+    "path", ["/?lang=zh", "/?lang=en", "/tickets/1?lang=zh", "/tickets/4?lang=en", "/shadow"]
+)
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_it_can_be_read_and_touched(busy: EstateDoor, visit: Open, scheme: str, path: str, size: Any) -> None:
     busy.now_status = STATUS._replace(own_clock=False, problems=("site.yaml:1:1: oh",))

@@ -11,15 +11,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from foretell.tickets.lifecycle import LIVE, STATES
+from foretell.tickets.standing import standing
 from foretell.web.door import Door
 from foretell.web.when import iso
 
 LIMIT, LIMIT_MAX = 200, 1_000
 EVENTS_MAX = 500
 WANTED = ("live", "all", *STATES)
+MODES = ("live", "shadow")
 FIELDS = (
     "id", "device", "device_kind", "part", "failure_mode", "rule", "route", "state", "condition",
-    "opened_at", "noticed_at", "due_at", "fixed_at", "closed_at", "outcome", "texts",
+    "opened_at", "noticed_at", "due_at", "fixed_at", "closed_at", "outcome", "mode", "texts",
 )  # fmt: skip
 EVENT_FIELDS = ("at", "kind", "who", "rule", "revision", "note", "reason", "evidence")
 
@@ -31,14 +33,22 @@ class Api:
         self._door = door
 
     async def tickets(self, request: Request) -> Response:
-        """`?state=` live (default), all, or one state; `?limit=` at most 1000. Most urgent first."""
+        """`?state=` live (default), all, or one state; `?limit=` at most 1000. Most urgent first.
+
+        With `?mode=shadow` what rules in shadow would have opened, which is nobody's work.
+        """
         state = request.query_params.get("state", "live")
         if state not in WANTED:
             raise HTTPException(400, f"state is one of {', '.join(WANTED)}")
+        mode = request.query_params.get("mode", "live")
+        if mode not in MODES:
+            raise HTTPException(400, f"mode is one of {', '.join(MODES)}")
         limit = _number(request.query_params.get("limit", str(LIMIT)))
         if limit is None or not 1 <= limit <= LIMIT_MAX:
             raise HTTPException(400, f"limit is a number from 1 to {LIMIT_MAX}")
-        rows = await run_in_threadpool(self._door.tickets, live_only=state == "live" or state in LIVE)
+        live_only = state == "live" or state in LIVE
+        asked = self._door.shadowed if mode == "shadow" else self._door.tickets
+        rows = await run_in_threadpool(asked, live_only=live_only)
         fitting = [row for row in rows if state in ("live", "all", row["state"])]
         body = {"tickets": [_picked(row, FIELDS) for row in fitting[:limit]], "more": len(fitting) > limit}
         return JSONResponse(body)
@@ -48,6 +58,21 @@ class Api:
         row = await find_ticket(self._door, request.path_params["id"])
         events = [_picked(event, EVENT_FIELDS) for event in row["events"][-EVENTS_MAX:]]
         return JSONResponse(_picked(row, FIELDS) | {"events": events})
+
+    async def explain(self, request: Request) -> Response:
+        """Where a rule stands for `?device=`, by watch: its clauses, their margins, what holds it back."""
+        rule = f"{request.path_params['kind']}/{request.path_params['name']}"
+        device = request.query_params.get("device", "")
+        if not device:
+            raise HTTPException(400, "device is required: which one is it about?")
+        told = self._door.explain(rule, device)
+        if not told:
+            raise HTTPException(404, "The rule watches no such device.")
+        desk = self._door.desk()
+        known = desk.rulebook.rules.get(rule)
+        kind = None if known is None else desk.kinds.get(known.kind)
+        watches = [_plain("", standing(each, kind, known)) for each in told]
+        return JSONResponse({"rule": rule, "device": device, "watches": watches})
 
 
 async def find_ticket(door: Door, text: str) -> dict[str, Any]:

@@ -31,9 +31,11 @@ def make_app(door: Door, registry: CollectorRegistry) -> Starlette:
     return Starlette(
         routes=[
             Route("/", pages.front),
+            Route("/shadow", pages.shadow),
             Route("/tickets/{id}", pages.ticket),
             Route("/api/v1/tickets", api.tickets),
             Route("/api/v1/tickets/{id}", api.ticket),
+            Route("/api/v1/rules/{kind}/{name}/explain", api.explain),
             Route("/metrics", manage.metrics),
             Route("/-/healthy", manage.healthy),
             Route("/-/ready", manage.ready),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from foretell.authored.validate import Text
+from foretell.tickets.policy import Desk
 
 
 class Status(NamedTuple):
@@ -55,8 +56,9 @@ class Counters(NamedTuple):
 class Door(Protocol):
     """The daemon, as the web room sees it.
 
-    `tickets`, `ticket`, `counts` and `leads` block on the database, so they are called from a thread of
-    their own. `status` and `counters` are called from any thread: what they hand out must be copies.
+    `tickets`, `shadowed`, `ticket`, `counts` and `leads` block on the database, so they are called from
+    a thread of their own. `status` and `counters` are called from any thread: what they hand out must be copies.
+    `desk` and `explain` are called from the daemon's own loop, and do not block.
     """
 
     def status(self) -> Status: ...
@@ -65,11 +67,23 @@ class Door(Protocol):
 
     def tickets(self, *, live_only: bool) -> list[dict[str, Any]]: ...
 
+    def shadowed(self, *, live_only: bool) -> list[dict[str, Any]]:
+        """Tickets that rules in shadow would have opened."""
+        ...
+
     def ticket(self, ticket_id: int) -> dict[str, Any]: ...
 
     def counts(self) -> dict[tuple[str, str, str], int]: ...
 
     def leads(self) -> list[float]: ...
+
+    def desk(self) -> Desk:
+        """Rules, kinds and names as they are in force."""
+        ...
+
+    def explain(self, rule: str, device: str) -> list[dict[str, Any]]:
+        """Where each watch of the rule stands for the device, as `Engine.explain` tells it; none: empty."""
+        ...
 
     async def reload(self) -> tuple[str, ...]:
         """Read the files anew; what is wrong with them (then the old ones stay in force)."""

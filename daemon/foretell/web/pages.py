@@ -43,12 +43,23 @@ class Pages:
             empty=view.emptiness(status, reader), banners=view.banners(status, reader),
         )  # fmt: skip
 
+    async def shadow(self, request: Request) -> Response:
+        """What the rules in shadow would have opened, which is nobody's work."""
+        status = self._door.status()
+        reader = _reader(request, status)
+        rows = await run_in_threadpool(self._door.shadowed, live_only=False)
+        shown, beyond, closed = view.cards(rows, reader)
+        return self._page(
+            "shadow.html", request, status, reader, shown=shown, beyond=beyond, closed=closed,
+        )  # fmt: skip
+
     async def ticket(self, request: Request) -> Response:
         """One ticket with all that happened to it, and the evidence."""
         status = self._door.status()
         reader = _reader(request, status)
         row = await find_ticket(self._door, request.path_params["id"])
-        events, left_out = view.events(row["events"], reader)
+        kind = self._door.desk().kinds.get(row["device_kind"])
+        events, left_out = view.events(row["events"], kind, reader)
         return self._page(
             "ticket.html", request, status, reader,
             card=view.card(row, reader), device=row["device"], events=events, left_out=left_out,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from foretell.site.kinds import Kind
 from foretell.tickets.lifecycle import CLOSED, FIXED
+from foretell.tickets.wording import number, sentence
 from foretell.web.door import Status
+from foretell.web.spark import Spark, spark
 from foretell.web.when import DAY, MINUTE, iso, lasting, stamp
 from foretell.web.words import say
 
+SHADOW = "shadow"
 STALE_AFTER = 15 * MINUTE
 FRESH_WITHIN = MINUTE
 OPEN_SHOWN, CLOSED_SHOWN, PROBLEMS_SHOWN, EVENTS_SHOWN = 200, 20, 20, 200
@@ -57,7 +60,7 @@ class Banner(NamedTuple):
 
 
 class Card(NamedTuple):
-    """One ticket, in the reader's words. `urgency` is overdue, soon, later, fixed or closed."""
+    """One ticket, in the reader's words. `urgency` is overdue, soon, later, fixed, closed or shadow."""
 
     number: int
     href: str
@@ -79,16 +82,16 @@ class Card(NamedTuple):
     due_words: str
     closed: Moment | None
     outcome: str
+    shadow: bool
 
 
 class Clause(NamedTuple):
     """Where one clause of the rule stood."""
 
-    signal: str
-    value: str
-    limit: str
+    told: str
     measured: str
     verdict: str
+    spark: Spark | None
 
 
 class Event(NamedTuple):
@@ -156,11 +159,12 @@ def card(row: Mapping[str, Any], reader: Reader) -> Card:
         due_words=_due_words(urgency, due, reader),
         closed=reader.moment(row["closed_at"]) if row["closed_at"] else None,
         outcome=_named("outcome", row["outcome"] or "", reader),
+        shadow=row["mode"] == SHADOW,
     )
 
 
 def _due_words(urgency: str, due: Moment, reader: Reader) -> str:
-    if urgency in (CLOSED, FIXED):
+    if urgency in (CLOSED, FIXED, SHADOW):
         return ""
     return reader.say("overdue_by" if urgency == "overdue" else "due_in", span=due.span)
 
@@ -178,6 +182,8 @@ def _where(texts: Mapping[str, str]) -> str:
 def _urgency(row: Mapping[str, Any], now: float) -> str:
     if row["state"] in (CLOSED, FIXED):
         return str(row["state"])
+    if row["mode"] == SHADOW:
+        return SHADOW
     left = row["due_at"] - now
     return "overdue" if left < 0 else "soon" if left < DAY else "later"
 
@@ -246,13 +252,13 @@ def emptiness(status: Status, reader: Reader) -> str:
     return reader.say("empty_checked", at=heard.text, ago=heard.span, **known)
 
 
-def events(rows: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[list[Event], int]:
+def events(rows: Sequence[Mapping[str, Any]], kind: Kind | None, reader: Reader) -> tuple[list[Event], int]:
     """The latest of a ticket's history, newest first, and how many were left out."""
-    latest = [_event(row, reader) for row in reversed(rows[-EVENTS_SHOWN:])]
+    latest = [_event(row, kind, reader) for row in reversed(rows[-EVENTS_SHOWN:])]
     return latest, max(0, len(rows) - EVENTS_SHOWN)
 
 
-def _event(row: Mapping[str, Any], reader: Reader) -> Event:
+def _event(row: Mapping[str, Any], kind: Kind | None, reader: Reader) -> Event:
     outcome = _named("outcome", row["reason"].get("outcome") or "", reader)
     what = reader.say(f"event.{row['kind']}")
     return Event(
@@ -261,31 +267,18 @@ def _event(row: Mapping[str, Any], reader: Reader) -> Event:
         who=row["who"],
         rule=row["rule"],
         note=row["note"],
-        clauses=tuple(_clause(clause, reader) for clause in row["evidence"]),
+        clauses=tuple(_clause(clause, kind, reader) for clause in row["evidence"]),
     )
 
 
-def _clause(clause: Mapping[str, Any], reader: Reader) -> Clause:
-    verb, unit, at = clause["verb"], clause["unit"], clause["at"]
-    limit = (
-        lasting(clause["limit"], reader.language) if verb == "silent" else _quantity(clause["limit"], unit)
-    )
-    verdict = {True: "verdict_true", False: "verdict_false"}.get(clause["verdict"], "verdict_none")
+def _clause(clause: Mapping[str, Any], kind: Kind | None, reader: Reader) -> Clause:
+    at = number(clause.get("at"))
+    verdict = clause.get("verdict")
     return Clause(
-        signal=clause["signal"] or reader.say("any_signal"),
-        value=_quantity(clause["value"], unit),
-        limit=reader.say(f"verb.{verb}", limit=limit),
-        measured="–" if at is None or not math.isfinite(at) else stamp(at, reader.now, reader.language),
-        verdict=reader.say(verdict),
+        told=sentence(clause, kind, reader.language),
+        measured="–" if at is None else stamp(at, reader.now, reader.language),
+        verdict=reader.say(
+            "verdict_true" if verdict is True else "verdict_false" if verdict is False else "verdict_none"
+        ),
+        spark=spark(clause, reader.language),
     )
-
-
-def _quantity(value: Any, unit: str) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, list | tuple):
-        return " / ".join(str(each) for each in value)
-    if isinstance(value, str):
-        return value
-    number = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-    return f"{number}%" if unit == "percent" else f"{number} {unit}".rstrip()
