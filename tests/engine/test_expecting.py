@@ -329,11 +329,11 @@ def test_a_flood_and_a_drought_of_events_are_found_and_noise_is_not() -> None:
 
 
 def test_a_count_must_be_unlikely_by_chance_too() -> None:
-    """Three in a night hour are more than four spreads of zeros, and no more than chance brings."""
+    """One an hour, always: six are four spreads too many, and still what chance may bring."""
     memory = EVENTS.memory()
     for hour in range(4 * 168 + 100):
         say(memory, "x", T0 + hour * HOUR)
-    for number, wanted in ((3, False), (9, True)):
+    for number, wanted in ((3, False), (6, False), (7, False), (9, True)):
         copy = EVENTS.memory()
         copy.load(memory.dump())
         start = T0 + (4 * 168 + 100) * HOUR
@@ -343,6 +343,8 @@ def test_a_count_must_be_unlikely_by_chance_too() -> None:
         assert copy.verdict(start + HOUR) is wanted
         expected = copy.evidence(start)["expected"]
         assert expected == pytest.approx(1.0 + 0.5 / 4, rel=1e-3)
+        assert copy.evidence(start)["sigma"] == pytest.approx(math.sqrt(expected))
+        assert (number - expected > 4 * math.sqrt(expected)) is (number >= 6)
         assert (poisson.sf(number - 1, expected) < norm.sf(4.0)) == wanted
 
 
@@ -515,6 +517,21 @@ def test_a_counter_that_stands_still_is_alive_and_silent() -> None:
     assert taught == pytest.approx(memory.turned - last), "the silence itself teaches nothing"
     say(memory, value + 1, last + 24000.0)
     assert memory.verdict(last + 24000.0) is False
+
+
+def test_quiet_hours_that_are_learned_meanwhile_move_when_a_silence_turns() -> None:
+    memory = SILENCE._replace(type="counter", chance=1e-9).memory()
+    for index in range(8 * 24 * 6):
+        say(memory, float(index), T0 + index * 600.0)
+    last, moved = memory.last_event, set()
+    for index in range(1, 20):
+        at = last + index * 600.0
+        say(memory, float(8 * 24 * 6 - 1), at)
+        copy = memory.condition.memory()
+        copy.load(memory.dump())
+        assert memory.until(at) == copy.until(at) > at
+        moved.add(memory.until(at))
+    assert len(moved) == 4, "once an hour, and never back"
 
 
 def test_a_device_that_was_away_teaches_no_zero_rates() -> None:
