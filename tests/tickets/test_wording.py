@@ -228,10 +228,16 @@ SENTENCES = [
         "Door close time 4 s, the limit is 5 s",
         "关门时间 4 s，限值 5 s",
     ),
+    (clause("above", limit=5.0), "Door close time is unknown, the limit is 5 s", "关门时间未知，限值 5 s"),
+    (
+        clause("silent", "", limit=7200.0, verdict=False),
+        "the device was heard within the last 2 h",
+        "设备在 2 小时内有消息",
+    ),
     (clause("is", MAINTENANCE, value="on"), "people work on it", "正在检修"),
     (clause("is", VIA, value="offline"), "its gateway is offline", "所属网关离线"),
     (clause("is", f"{RULE}lift/hot", value="open"), "The rule lift/hot holds", "规则 lift/hot 成立"),
-    (clause("is", VIA, value=None), "Its gateway is –", "所属网关为“–”"),
+    (clause("is", VIA, value=None), "Its gateway is unknown", "所属网关未知"),
     (
         clause("hums", value=3.0, limit=2.0),
         "Door close time 3 s (hums, limit 2 s)",

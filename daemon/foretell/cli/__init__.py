@@ -11,7 +11,8 @@ import typer
 
 from foretell.cli import files, history, running
 from foretell.cli.devices import devices
-from foretell.cli.tickets import tickets
+from foretell.cli.rules import rules
+from foretell.cli.tickets import explain, tickets
 
 app = typer.Typer(
     name="foretell",
@@ -23,6 +24,8 @@ app = typer.Typer(
 app.command()(running.run)
 app.command()(files.check)
 app.command()(files.test)
+app.add_typer(rules, name="rules")
+app.command()(explain)
 app.add_typer(tickets, name="tickets")
 app.add_typer(devices, name="devices")
 app.command()(history.replay)

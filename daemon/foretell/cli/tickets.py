@@ -11,13 +11,16 @@ import typer
 
 from foretell.cli.terminal import (
     FINDINGS,
+    UNREACHABLE,
     USAGE,
     ConfigOption,
     JsonOption,
+    bundle_of,
     fail,
     ledger_of,
     settings_of,
     show,
+    site_file,
     spoken,
 )
 from foretell.clock import SystemClock, spell
@@ -201,3 +204,27 @@ def close(
     """Close it with what was found. / 关闭并填写结果。"""
     site = config or ctx.obj
     _act(site, ticket_id, who, lambda book, person, at: book.finish(ticket_id, person, at, outcome, note))
+
+
+def explain(
+    ticket_id: Annotated[int, typer.Argument(metavar="TICKET", help="its number")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How a ticket came to be, from reading to repair; its evidence judged again. / 解释一张工单。"""
+    from foretell.intake.journal import JournalError
+    from foretell.lab.explaining import ticket_explained
+    from foretell.lab.lines import explained_lines
+    from foretell.lab.showing import open_book
+
+    settings = settings_of(config)
+    with ledger_of(config, write=False) as ledger:
+        try:
+            row = ledger.ticket(ticket_id)
+        except LookupError as error:
+            raise fail(str(error), FINDINGS) from error
+    try:
+        told = ticket_explained(row, open_book(bundle_of(site_file(config))).plan.kinds, settings.store)
+    except JournalError as error:
+        raise fail(str(error), UNREACHABLE) from error
+    show(told, as_json, lambda: explained_lines(told, spoken(settings.model.language), settings.model.zone))

@@ -241,6 +241,10 @@ class Journal:
             raise JournalError(f"the journal {self.path} does not have the rules of {plan_id}")
         return zlib.decompress(row[0])
 
+    def plan_ids(self) -> list[str]:
+        """The plans that are kept, the newest first."""
+        return [row[0] for row in self._db.execute("SELECT id FROM plan ORDER BY rowid DESC")]
+
     def rejects(self, limit: int) -> list[RejectRow]:
         """What was rejected, newest first."""
         rows = self._db.execute("SELECT * FROM reject ORDER BY position DESC LIMIT ?", (limit,))

@@ -124,8 +124,8 @@ def reason(change: Change, desk: Desk, language: str) -> str:
     """Why, in one sentence: each clause that held, with its value and limit."""
     if change.failure_mode == MISBEHAVES:
         return _overspent(change.reason, language)
-    if change.reason["why"] in _WHY:
-        return _WHY[change.reason["why"]][language]
+    if change.reason["why"] in WHY:
+        return WHY[change.reason["why"]][language]
     kind = desk.kinds.get(change.device_kind)
     held = [clause for clause in change.evidence if clause.get("verdict")] or list(change.evidence)
     clauses = [sentence(clause, kind, language) for clause in held]
@@ -136,7 +136,7 @@ def reason(change: Change, desk: Desk, language: str) -> str:
     return told
 
 
-_WHY = {
+WHY = {
     "repaired": {"en": "repaired; watching starts anew", "zh": "已修复，重新开始观察"},
     "rule_withdrawn": {"en": "the rule was withdrawn", "zh": "规则已撤销"},
     "offline": {"en": "the device is offline: its state is unknown", "zh": "设备离线，状态未知"},

@@ -233,6 +233,8 @@ _SIDES = {"above": ("above", "高于"), "below": ("below", "低于"), "outside":
 def _level(e: Evidence) -> str:
     en, zh = _SIDES[e.get("verb")]
     value, limit = e.amount("value"), e.amount("limit")
+    if e.get("value") is None:
+        return e.say(f"{e.signal} is unknown, the limit is {limit}", f"{e.signal}未知，限值 {limit}")
     if e.get("verdict") is False and e.number("value") is not None:
         return e.say(f"{e.signal} {value}, the limit is {limit}", f"{e.signal} {value}，限值 {limit}")
     return e.say(f"{e.signal} {value}, {en} the limit of {limit}", f"{e.signal} {value}，{zh}限值 {limit}")
@@ -250,11 +252,15 @@ def _is(e: Evidence) -> str:
         if own := _OWN_WORDS.get((name, value)):
             return own[e.zh]
     said = e.amount("value")
+    if value is None:
+        return e.say(f"{e.signal} is unknown", f"{e.signal}未知")
     return e.say(f"{e.signal} is {said}", f"{e.signal}为“{said}”")
 
 
 def _silent(e: Evidence) -> str:
     lasting = e.lasting("limit")
+    if e.get("verdict") is False:
+        return e.say(f"{e.signal} was heard within the last {lasting}", f"{e.signal}在 {lasting}内有消息")
     return e.say(f"nothing heard of {e.signal} for more than {lasting}", f"{e.signal}超过 {lasting}没有消息")
 
 

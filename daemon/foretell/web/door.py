@@ -57,7 +57,8 @@ class Door(Protocol):
     """The daemon, as the web room sees it.
 
     `tickets`, `shadowed`, `ticket`, `counts` and `leads` block on the database, so they are called from
-    a thread of their own. `status` and `counters` are called from any thread: what they hand out must be copies.
+    a thread of their own. `status` and `counters` are called from any thread: what they hand out must be
+    copies.
     `desk` and `explain` are called from the daemon's own loop, and do not block.
     """
 
