@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from foretell.lab.checking import check_paths
+from foretell.lab.translating import chinese
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-BROKEN = HERE / "broken"
+BROKEN, SITES, DOUBTFUL = HERE / "broken", HERE / "sites", HERE / "doubtful"
 SOUND = {"sensors/pump/kind.yaml"}
 RULE = (BROKEN / "rules/pump/unknown-key.yaml").read_text().replace("wihtin", "within")
 
@@ -25,7 +29,7 @@ def check(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
         text=True,
         cwd=cwd,
         timeout=60,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "daemon"), "PYTHONUTF8": "1"},
+        env=os.environ | {"PYTHONPATH": str(ROOT / "daemon"), "PYTHONUTF8": "1", "LC_ALL": "en_US.UTF-8"},
     )
 
 
@@ -72,11 +76,59 @@ def test_the_same_as_json() -> None:
     assert typo["hint"] == "did you mean 'pressure'?"
 
 
-def test_what_is_shipped_is_fine() -> None:
+def test_what_is_shipped_works() -> None:
     done = check()
+    assert (done.returncode, wrong(done.stdout)) == (0, [])
+    assert [p for p in json.loads(check("--json").stdout) if p["severity"] == "error"] == []
+
+
+def wrong(said: str) -> list[str]:
+    """The lines that are errors."""
+    return [line for line in said.splitlines() if ": warning: " not in line]
+
+
+# -- what is doubtful, and what a site says ------------------------------------------------------------
+
+
+def test_what_is_sound_is_fine() -> None:
+    done = check(HERE / "sound")
     assert (done.returncode, done.stdout) == (0, "")
-    assert "all fine" in done.stderr
-    assert json.loads(check("--json").stdout) == []
+
+
+def test_what_is_doubtful_is_said_as_a_warning_and_what_can_never_work_as_an_error() -> None:
+    done = check(DOUBTFUL)
+    got = done.stdout.replace(f"{HERE.relative_to(ROOT)}/", "").splitlines()
+    assert got == (HERE / "expected-doubtful.txt").read_text().splitlines()
+    named = {line.split(":")[0] for line in got}
+    silent = {path.name for path in DOUBTFUL.glob("rules/*/*.yaml")} - {name.split("/")[-1] for name in named}
+    assert silent == {"resting.yaml"}  # it is off, and only there to hold nothing back
+
+
+def test_every_fault_of_a_site_is_named_with_its_place() -> None:
+    files = sorted(SITES.glob("*.yaml"))
+    assert len(files) >= 36
+    done = check(*files)
+    got = done.stdout.replace(f"{HERE.relative_to(ROOT)}/", "").splitlines()
+    assert got == (HERE / "expected-sites.txt").read_text().splitlines()
+    elsewhere = {"calendar-missing"}  # the fault shows in the rule that asks for the calendar
+    named = {line.split(":")[0].removeprefix("sites/") for line in got}
+    assert {path.name for path in files if path.stem not in elsewhere} <= named
+
+
+def test_all_of_it_can_be_said_in_chinese() -> None:
+    """No English is left but names, which stand in quotation marks or are words of the grammar."""
+    problems = [p for path in (BROKEN, DOUBTFUL, *SITES.glob("*.yaml")) for p in check_paths([path])[0]]
+    assert len(problems) > 240
+    for problem in problems:
+        for said in filter(None, (problem.message, problem.hint)):
+            told = chinese(said)
+            assert told is not None, said
+            left = re.findall(r"[A-Za-z]{2,} (?:[a-z]{2,} )*(?:is|are|the|a|of|not|no|to) ", _unquoted(told))
+            assert left == [], told
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"“[^”]*”", "", text)
 
 
 # -- a folder, a file, wherever one stands ------------------------------------------------------------
@@ -94,13 +146,13 @@ def test_one_file_among_the_kinds_that_stand_around_it(name: str) -> None:
 
 def test_a_file_by_its_bare_name_in_its_own_folder() -> None:
     done = check("box-offline.yaml", cwd=ROOT / "rules" / "elevator")
-    assert (done.returncode, done.stdout) == (0, ""), done.stdout
-    assert done.stderr.startswith("1 files")
+    assert (done.returncode, wrong(done.stdout)) == (0, []), done.stdout
+    assert done.stderr.startswith("1 file")
 
 
 def test_a_folder_of_one_kind() -> None:
     done = check("rules/elevator", "sensors/elevator", "sensors")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, wrong(done.stdout)) == (0, [])
 
 
 def test_loose_files_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
@@ -111,7 +163,7 @@ def test_loose_files_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
         'kind: pump\ntopic: "a/{device}"\nsignals: {pressure: {field: p}}\n'
     )
     done = check(tmp_path / "mine")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.returncode, wrong(done.stdout)) == (0, [])
     assert done.stderr.startswith("3 files")
 
 
@@ -144,9 +196,9 @@ devices:
 def site(folder: Path, text: str) -> list[str]:
     (folder / "site.yaml").write_text(text)
     done = check("site.yaml", cwd=folder)
-    assert done.returncode == (1 if done.stdout else 0)
+    assert done.returncode == (1 if wrong(done.stdout) else 0)
     assert "Traceback" not in done.stderr
-    return done.stdout.splitlines()
+    return wrong(done.stdout)
 
 
 def test_a_sound_site_is_fine(tmp_path: Path) -> None:

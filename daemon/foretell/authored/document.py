@@ -43,6 +43,11 @@ _UNSEEN = re.compile(
 )
 """Controls, line ends that no editor shows as such, and what turns the reading direction of a line."""
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_TOKENS = {
+    "'<scalar>'": "text", "'<block end>'": "the end of the block", "'<stream end>'": "the end of the file",
+    "'<document start>'": "a document", "'<document end>'": "the end of the document",
+    "'<block mapping start>'": "a mapping", "'<block sequence start>'": "a list",
+}  # fmt: skip
 _CHINESE_SIGNS = {"：": ": ", "，": ", ", "｛": "{", "｝": "}", "【": "[", "】": "]"}
 
 Path = tuple[str | int, ...]
@@ -146,6 +151,8 @@ def _plainly(error: MarkedYAMLError) -> str:
     said = str(error.problem or error.context)
     if "'\\t'" in said:
         return "a tab cannot indent: use spaces"
+    for token, word in _TOKENS.items():
+        said = said.replace(token, word).replace(token.strip("'"), word)
     return said.removeprefix("but ")
 
 

@@ -123,6 +123,8 @@ def _problem(
         words = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
         message = f"{_shown(given)} is not one of {expected}"
         hint = did_you_mean(str(given), words)
+        if not isinstance(given, str) and str(given) in words:
+            hint = f'put it in quotes: "{given}"'
     elif kind == "missing":
         message = "; ".join(f"the key '{each['loc'][-1]}' is required" for each in found)
     elif kind in _TYPES:

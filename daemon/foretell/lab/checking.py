@@ -31,11 +31,6 @@ def check_paths(paths: Sequence[Path], now: float | None = None) -> Checked:
     return found, checked
 
 
-def failed(problems: Sequence[Problem], strict: bool = False) -> bool:
-    """Something has to be mended; with `strict` a warning is enough."""
-    return any(strict or problem.severity == "error" for problem in problems)
-
-
 def _check_one(path: Path, now: float | None) -> Checked:
     if not path.exists():
         return [Problem(str(path), 1, 1, "", "there is no such file or folder")], 0

@@ -279,7 +279,7 @@ def _slow(rule: Rule, scene: Scene) -> Iterator[Finding]:
             verb = "drift" if model.drift else "stuck"
             every, long = spell_duration(pace), spell_duration(takes)
             message = f"'{condition.signal}' is read every {every}: this will take {long}"
-            yield Finding((*at, verb, key), message, "ask for fewer readings, or say how long it takes")
+            yield Finding((*at, verb, key), message, "lower 'at_least', or allow for it")
 
 
 def _silence(rule: Rule, scene: Scene) -> Iterator[Finding]:
@@ -428,16 +428,18 @@ def _held_by_nothing(rule: Rule, scene: Scene) -> Iterator[Finding]:
 
 
 def _routes(rule: Rule, scene: Scene) -> Iterator[Finding]:
-    """The same fault of the same device goes to whoever's rule opens first."""
-    model: RuleModel = rule.authored
-    for other in scene.plan.rulebook.rules.values():
-        if other.id >= rule.id or other.failure_mode != rule.failure_mode or rule.mode == OFF:
-            continue
-        route = other.authored.ticket.route
-        if rule.kind == other.kind and route != model.ticket.route:
-            message = f"{other.id} sends '{rule.failure_mode}' to '{route}': one ticket, two routes"
-            yield Finding(("ticket", "route"), message, "give both the same route, or two failure modes")
-            return
+    """The same fault of the same device goes to whoever's rule opens first; told of the odd one out."""
+    alike = [
+        other
+        for other in scene.plan.rulebook.rules.values()
+        if other.kind == rule.kind and other.failure_mode == rule.failure_mode
+    ]
+    usual = Counter(other.authored.ticket.route for other in alike).most_common(1)
+    route = usual[0][0] if usual else ""
+    if rule.mode != OFF and route != rule.authored.ticket.route:
+        other = next(other for other in alike if other.authored.ticket.route == route)
+        message = f"{other.id} sends '{rule.failure_mode}' to '{route}': one ticket, two routes"
+        yield Finding(("ticket", "route"), message, "give both the same route, or two failure modes")
 
 
 # -- the site ---------------------------------------------------------------------------------------

@@ -133,10 +133,23 @@ def read_listing(document: Document, model: ListingModel) -> tuple[Listing | Non
         if isinstance(body.place, str) and body.place not in places:
             hint = did_you_mean(body.place, places) or "list it under 'places'"
             problems.append(document.problem_at((*at, "place"), f"unknown place '{body.place}'", hint))
-        if body.via is not None and (body.via not in devices or body.via == name):
+        if body.via is not None and body.via not in devices:
             hint = did_you_mean(body.via, devices) or "list it under 'devices'"
             problems.append(document.problem_at((*at, "via"), f"unknown device '{body.via}'", hint))
+        elif body.via is not None and _hangs_on(devices, body.via, name):
+            problems.append(document.problem_at((*at, "via"), f"'{name}' hangs on itself"))
     return Listing(zone, calendars, Estate(places, devices), document, model), problems
+
+
+def _hangs_on(devices: Mapping[str, Facts], device: str, other: str) -> bool:
+    """The device is the other, or hangs on it over however many in between."""
+    passed = set()
+    while device in devices and device not in passed:
+        if device == other:
+            return True
+        passed.add(device)
+        device = devices[device].via
+    return False
 
 
 def _facts(name: str, body: DeviceModel, places: Mapping[str, Place]) -> Facts:

@@ -61,6 +61,8 @@ def _number(value: Any, unit: str) -> float:
         if unit != own:
             raise QuantityError(f"'{value}' cannot be compared with a limit in {unit or 'plain numbers'}")
         return number
+    if unit and not own:
+        raise QuantityError(f"'{value}' needs a unit, as the bounds of this limit have one")
     if parse_unit(own).dimensionality != parse_unit(unit).dimensionality:
         raise QuantityError(f"'{value}' has another unit than the bounds of this limit")
     return convert(value, unit)
