@@ -24,6 +24,7 @@ def test_slots_hold_the_last_of_each_in_any_order(
     chance.shuffle(shuffled)
     for at, value in shuffled:
         slots.add(float(at), float(value), at + 5.0)
+    assert not slots.add(slots.newest - span, 1.0, 1.0), "just out of the window"
     newest = max(at for at, _ in heard)
     want: dict[int, tuple[int, int]] = {}
     for at, value in heard:
@@ -32,6 +33,24 @@ def test_slots_hold_the_last_of_each_in_any_order(
     assert list(zip(slots.ats, slots.values, strict=True)) == [want[slot] for slot in sorted(want)]
     assert list(slots.untils) == [at + 5.0 for at in slots.ats]
     assert len(slots.ats) <= span / width + 2
+
+
+@pytest.mark.parametrize(
+    ("ats", "holds", "joins"),
+    [
+        ((0, 50), 1, False), ((0, 100), 1, True),
+        ((102, 107, 205), 1, True), ((102, 108, 205), 1, False),
+        ((89, 150, 205), 16, True), ((89, 150, 205), 15, False),
+    ],
+)  # fmt: skip
+def test_what_was_known_before_joins_the_window_if_it_held_or_the_wait_was_short(
+    ats: tuple[int, ...], holds: int, joins: bool
+) -> None:
+    """A window of a hundred seconds; five are not too long a wait."""
+    slots = Slots(2.0, 100.0)
+    for at in ats:
+        slots.add(float(at), 1.0, float(at + holds))
+    assert slots.joins() is joins
 
 
 @settings(deadline=None)
