@@ -256,10 +256,9 @@ def _yaml_files(folder: Path) -> list[Path]:
 
 
 def _label(path: Path) -> str:
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    """A path as a person finds it from here, without the detours that a folder's name may hold."""
+    plain = Path(os.path.normpath(path))
+    return str(plain.relative_to(Path.cwd()) if plain.is_relative_to(Path.cwd()) else plain)
 
 
 def build(bundle: Bundle) -> tuple[Plan | None, list[Problem]]:

@@ -275,3 +275,31 @@ def test_two_profiles_that_read_the_same_are_told_apart_from_two_that_share_a_to
     done = check(tmp_path)
     assert done.returncode == 1
     assert "two.yaml:2:1: topic: valve/one reads this topic already, and from it open" in done.stdout
+
+
+def test_what_only_shows_when_rules_are_seen_together(tmp_path: Path) -> None:
+    """One rule under two endings, rules that hold each other back, and one that never stands for its kind."""
+    for kind in ("pump", "fan"):
+        (tmp_path / "sensors" / kind).mkdir(parents=True)
+        (tmp_path / "rules" / kind).mkdir(parents=True)
+        (tmp_path / "sensors" / kind / "kind.yaml").write_text(
+            (BROKEN / "sensors/pump/kind.yaml").read_text()
+        )
+    sound = RULE.replace("pressur,", "pressure,")
+    for name, text in {
+        "pump/twice.yaml": sound,
+        "pump/twice.yml": sound,
+        "pump/a.yaml": sound + "unless: [pump/b]\n",
+        "pump/b.yaml": sound + "unless: [in-maintenance, pump/a]\n",
+        "pump/c.yaml": sound + "unless: [fan/d]\n",
+        "fan/d.yaml": sound.replace("kind: pump", "kind: fan"),
+    }.items():
+        (tmp_path / "rules" / name).write_text(text)
+    done = check(tmp_path, cwd=tmp_path)
+    assert wrong(done.stdout) == [
+        "rules/pump/a.yaml:5:10: unless.0: pump/a and pump/b hold each other back in a circle",
+        "rules/pump/b.yaml:5:26: unless.1: pump/b and pump/a hold each other back in a circle",
+        "rules/pump/c.yaml:5:10: unless.0: fan/d is about another kind of device: "
+        "it never stands for one of this",
+        "rules/pump/twice.yml:1:1: 'pump/twice' stands here twice, as .yaml and as .yml (keep one of them)",
+    ]

@@ -16,9 +16,13 @@ PACKAGE = Path(foretell.__file__).parent
 SOURCES = (
     "authored/document", "authored/validate", "authored/quantity", "engine/rulebook/clauses",
     "engine/rulebook/compile", "engine/rulebook/limits", "engine/rulebook/book", "site/calendars",
-    "site/listing", "site/kinds", "config", "intake/profiles", "lab/checking", "lab/linting",
+    "site/listing", "site/kinds", "config", "intake/profiles", "intake/examples",
+    "lab/checking", "lab/linting", "lab/series", "lab/trial", "lab/testing",
 )  # fmt: skip
 SAYS = (
+    "Fault",
+    "Mistake",
+    "wrong",
     "complain",
     "problem_at",
     "Problem",
