@@ -110,7 +110,7 @@ limits: {elevator/hot: {hot: 55 degC}}
         ),
         (
             "limits: {elevator/hot: {hot: 2 bar}}",
-            "site.yaml:9:25: limits.elevator/hot.hot: '2 bar' cannot be compared with a signal measured in degC",
+            "site.yaml:9:25: limits.elevator/hot.hot: '2 bar' has another unit than the bounds of this limit",
         ),
         (
             "limits: {elevator/hot: {hott: 50 degC}}",
