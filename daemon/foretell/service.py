@@ -19,6 +19,7 @@ from foretell import reloading
 from foretell.clock import Clock, SystemClock, TopicClock, monotonic
 from foretell.config import Bundle, Settings, build, gather
 from foretell.engine.facts import Change
+from foretell.engine.rule import SHADOW
 from foretell.intake import recall
 from foretell.intake.fold import Maintenance, Plan, Repair
 from foretell.intake.gate import Gate
@@ -409,6 +410,12 @@ class Service:
 
     def tickets(self, *, live_only: bool) -> list[dict[str, Any]]:
         return self.ledger.tickets(live_only=live_only)
+
+    def shadowed(self, *, live_only: bool) -> list[dict[str, Any]]:
+        return self.ledger.tickets(live_only=live_only, mode=SHADOW)
+
+    def explain(self, rule: str, device: str) -> list[dict[str, Any]]:
+        return self.fold.engine.explain(rule, device, self.clock.now())
 
     def ticket(self, ticket_id: int) -> dict[str, Any]:
         return self.ledger.ticket(ticket_id)
