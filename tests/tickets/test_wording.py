@@ -303,8 +303,8 @@ KEYS = (
     "signal", "unit", "value", "limit", "verdict", "recent", "at", "over", "states", "operations", "of", "up",
     "reference", "shift", "in_sigmas", "counter", "per", "time_left", "median", "sigma", "deviation", "size",
     "among", "form", "at_least", "common_cause", "side", "expected", "hour", "observed", "learn",
-    "warming_up",    "silence", "lasted", "low", "high", "readings", "part", "above", "below", "share", "follow", "within",
-    "follow_states", "follow_above", "follow_below",
+    "warming_up", "silence", "lasted", "low", "high", "readings", "part", "above", "below", "share",
+    "follow", "within",    "follow_states", "follow_above", "follow_below",
 )  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def maintain(
 ) -> None:
     """People work on the device: rules that say so hold their peace. / 设备检修，相关规则暂停告警。"""
     from foretell.authored.quantity import QuantityError, duration
-    from foretell.clock import SystemClock, spell
+    from foretell.clock import SystemClock
+    from foretell.lab.explaining import wall
 
     site = config or ctx.obj
     if bool(lasting) is end:
@@ -77,11 +78,12 @@ def maintain(
     at = SystemClock().now()
     with ledger_of(site, write=True) as ledger:
         ledger.maintain(device, who or getpass.getuser(), at, at + seconds)
-    zh = spoken(settings_of(site).model.language) == "zh"
+    model = settings_of(site).model
+    zh = spoken(model.language) == "zh"
     if end:
         print(f"{device}：检修结束" if zh else f"{device}: maintenance is over")
     else:
-        until = spell(at + seconds)
+        until = wall(at + seconds, model.zone)
         print(f"{device}：检修至 {until}" if zh else f"{device}: in maintenance until {until}")
 
 

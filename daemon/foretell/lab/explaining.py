@@ -27,6 +27,7 @@ LANGUAGES = ("en", "zh")
 JUDGED = ("opened", "joined", "reopened")
 """Events that opened something, so that their evidence must say so."""
 
+BEGINS = ("from here on it holds without a break", "条件自此持续成立")
 NO_RULE = ("the rule's text of that day is no longer kept", "当时的规则文本已不再保存")
 
 
@@ -93,6 +94,9 @@ def _steps(row: Mapping[str, Any], event: Mapping[str, Any], kind: Kind | None) 
     if event["kind"] in JUDGED:
         for clause in event["evidence"]:
             steps += _readings(clause, kind)
+        since, held = number(event["reason"].get("since")), number(event["reason"].get("held"))
+        if since is not None and held:
+            steps.append(_step(since, "condition", dict(zip(LANGUAGES, BEGINS, strict=True))))
     for clause in event["evidence"]:
         at = number(clause.get("at"))
         told = {language: _condition(clause, kind, language) for language in LANGUAGES}
