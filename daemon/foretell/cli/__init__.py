@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 app.command()(running.run)
 app.command()(files.check)
-app.command()(files.test)
+app.command("test")(files.run_tests)
 app.add_typer(rules, name="rules")
 app.command()(explain)
 app.add_typer(tickets, name="tickets")

@@ -9,32 +9,38 @@ from typing import Annotated
 
 import typer
 
-from foretell.cli.terminal import FINDINGS, USAGE, JsonOption, fail
+from foretell.cli.terminal import FINDINGS, USAGE, JsonOption, fail, spoken
+from foretell.clock import SystemClock
 
 
 def check(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="site.yaml, folders or files; the shipped rules if none")
     ] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="text, json, or github (annotations in the margin) / 输出格式")
+    ] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="warnings count as errors / 警告视为错误")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check rules, sensors and site.yaml; names every fault. / 检查规则、传感器和站点配置。"""
     from foretell.lab.checking import check_paths
+    from foretell.lab.rendering import FORMS, failed, render, summary
 
-    problems, checked = check_paths(paths or [])
-    if as_json:
-        print(json.dumps([problem._asdict() for problem in problems], ensure_ascii=False, indent=1))
-    else:
-        for problem in problems:
-            print(problem)
-        errors = sum(problem.severity == "error" for problem in problems)
-        summary = f"{checked} files, {errors} problems" if errors else f"{checked} files, all fine / 全部正常"
-        print(summary, file=sys.stderr)
-    if any(problem.severity == "error" for problem in problems):
+    if form not in FORMS:
+        raise fail(f"there is no format '{form}'; known: {', '.join(FORMS)}", USAGE)
+    language = spoken("en")
+    problems, checked = check_paths(paths or [], SystemClock().now())
+    said = render(problems, "json" if as_json else form, language)
+    if said:
+        print(said)
+    if form == "text" and not as_json:
+        print(summary(problems, checked, language), file=sys.stderr)
+    if failed(problems, strict):
         raise typer.Exit(FINDINGS)
 
 
-def test(
+def run_tests(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="site.yaml, folders or rule files; the shipped rules if none")
     ] = None,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
 
 from foretell.authored.problems import Problem
 from foretell.lab.translating import chinese
 
-Form = Literal["text", "json", "github"]
-Language = Literal["en", "zh"]
+FORMS = ("text", "json", "github")
 ERROR = "error"
 
 
@@ -19,7 +17,7 @@ def failed(problems: Sequence[Problem], strict: bool = False) -> bool:
     return any(strict or problem.severity == ERROR for problem in problems)
 
 
-def render(problems: Sequence[Problem], form: Form = "text", language: Language = "en") -> str:
+def render(problems: Sequence[Problem], form: str = "text", language: str = "en") -> str:
     """What belongs on stdout, without a line end at its end; as text it is empty if nothing was found.
 
     Messages are in the language that is asked for; the keys of JSON, places and names are the same in any.
@@ -31,7 +29,7 @@ def render(problems: Sequence[Problem], form: Form = "text", language: Language 
     return "\n".join(line(problem, language) for problem in problems)
 
 
-def summary(problems: Sequence[Problem], checked: int, language: Language = "en") -> str:
+def summary(problems: Sequence[Problem], checked: int, language: str = "en") -> str:
     """One line for stderr: how many files, errors and warnings."""
     errors = sum(problem.severity == ERROR for problem in problems)
     warnings = len(problems) - errors
@@ -46,7 +44,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def _told(problem: Problem, language: Language) -> Problem:
+def _told(problem: Problem, language: str) -> Problem:
     """The problem in a language; a sentence that the table does not know stays as it is."""
     if language == "en":
         return problem
@@ -54,7 +52,7 @@ def _told(problem: Problem, language: Language) -> Problem:
     return problem._replace(message=message, hint=hint)
 
 
-def _line(problem: Problem, language: Language) -> str:
+def _line(problem: Problem, language: str) -> str:
     if language == "en":
         return str(problem)
     told = _told(problem, language)
@@ -64,7 +62,7 @@ def _line(problem: Problem, language: Language) -> str:
     return f"{told.file}:{told.line}:{told.column}: {mark}{where}{told.message}{hint}"
 
 
-def _annotation(problem: Problem, language: Language) -> str:
+def _annotation(problem: Problem, language: str) -> str:
     """A workflow command of GitHub, which shows the message beside the line."""
     told = _told(problem, language)
     properties = {
