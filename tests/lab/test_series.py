@@ -6,7 +6,7 @@ import re
 import statistics
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foretell.lab.series import FORMS, Sent, Series, read_series
@@ -69,6 +69,8 @@ GOOD = [
     ("trips", "count up 3 every 1 h for 3 h", [(0, 0.0), (H, 3.0), (2 * H, 6.0)], 3 * H),
     ("trips", "count up 3 every 1 h for 2 h from 100, count up 1 every 1 h for 2 h",
      [(0, 100.0), (H, 103.0), (2 * H, 106.0), (3 * H, 107.0)], 4 * H),
+    ("trips", "count up 2 every 1 h for 1 h from 5, count up 0 every 1 h for 2 h",
+     [(0, 5.0), (H, 7.0), (2 * H, 7.0)], 3 * H),
     ("trips", "flat 40 for 1 h, count up 1 every 1 h for 2 h", [(0, 40.0), (H, 40.0), (2 * H, 41.0)], 3 * H),
     ("trips", "count up 5 every 1 h for 2 h, gap 1 h, count up 5 every 1 h for 1 h",
      [(0, 0.0), (H, 5.0), (3 * H, 10.0)], 4 * H),
@@ -190,7 +192,7 @@ BAD = [
     ("temp", "values 3 degC hot every 1 h", 15, "did not expect 'hot'", ""),
     ("temp", "values every 1 h", 1, "'values' needs a value", ""),
     ("temp", "count up 3 every 1 h for 1 h", 1, "'count' is for a counter, and 'temp' is a gauge", "flat"),
-    ("trips", "count up 0 every 1 h for 1 h", 10, "must be more than nothing", ""),
+    ("trips", "count up -3 every 1 h for 1 h", 10, "must be more than nothing", ""),
     ("trips", "count 3 every 1 h for 1 h", 7, "did not expect '3'", ""),
     ("trips", "ramp 3 to 4 over 1 h every 1 min", 1, "is for a gauge", "count up 3"),
     ("trips", "flat 3 for 1 h every 1 min noise 2", 34, "only a gauge has noise", ""),
@@ -242,6 +244,7 @@ WORDS = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(
         ["temp", "close@2", "level", "trips", "mode", "b fault", "said", "online", "nosuch"]
@@ -265,6 +268,7 @@ NUMBERS = st.integers(1, 9).map(lambda number: f"{number} s")
 TIMES = st.sampled_from(["1 min", "10 min", "1 h", "90 s"])
 
 
+@settings(deadline=None)
 @given(
     parts=st.lists(
         st.sampled_from([form.spelt for form in FORMS.values() if "count" not in form.spelt]),

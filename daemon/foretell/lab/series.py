@@ -354,7 +354,7 @@ class _Reader:
         except QuantityError as error:
             self.wrong(words[0], str(error))
             return None
-        if step <= 0.0:
+        if step < 0.0 or (step == 0.0 and key == "noise"):
             self.wrong(words[0], f"'{text:.40}' is no step: it must be more than nothing")
             return None
         return step

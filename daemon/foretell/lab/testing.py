@@ -1,0 +1,301 @@
+"""What `foretell test` does: the tests in rule files, and those made from each rule, all run and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from foretell.authored.document import Document, read
+from foretell.authored.problems import Problem
+from foretell.clock import monotonic
+from foretell.config import Bundle, build, gather, read_settings, shipped
+from foretell.engine.rule import Rule
+from foretell.engine.rulebook import TestModel
+from foretell.intake.fold import Plan
+from foretell.lab.cases import READINGS_MAX, Generated, generate
+from foretell.lab.checking import _gather_below, _is_site, _root
+from foretell.lab.sparkline import draw
+from foretell.lab.trial import Case, Failure, Outcome, read_case, run
+from foretell.site.calendars import Zone
+from foretell.site.kinds import ANY, Kind
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+_MARKS = {PASSED: ("✓", "32"), FAILED: ("✗", "31"), SKIPPED: ("–", "33")}
+
+
+class Result(NamedTuple):
+    """What came of one test."""
+
+    rule: str
+    test: str
+    generated: bool
+    outcome: str
+    where: str
+    reason: str = ""
+    """Why it was skipped."""
+    failures: tuple[Failure, ...] = ()
+    drawing: tuple[str, ...] = ()
+    model: TestModel | None = None
+
+    def json(self) -> dict[str, Any]:
+        said: dict[str, Any] = {
+            "rule": self.rule, "test": self.test, "generated": self.generated, "outcome": self.outcome,
+            "where": self.where,
+        }  # fmt: skip
+        if self.reason:
+            said["reason"] = self.reason
+        if self.failures:
+            said["failures"] = [failure._asdict() for failure in self.failures]
+        if self.model is not None and self.generated and self.outcome == FAILED:
+            said["as_written"] = self.model.model_dump(exclude_defaults=True)
+        return said
+
+
+class Report(NamedTuple):
+    """All results, and the problems of files that kept rules from being tested."""
+
+    results: tuple[Result, ...]
+    problems: tuple[Problem, ...]
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        broken = any(problem.severity == "error" for problem in self.problems)
+        return broken or any(result.outcome == FAILED for result in self.results)
+
+    def count(self, outcome: str) -> int:
+        return sum(result.outcome == outcome for result in self.results)
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "passed": self.count(PASSED), "failed": self.count(FAILED), "skipped": self.count(SKIPPED),
+            "seconds": round(self.seconds, 2), "problems": [str(problem) for problem in self.problems],
+            "results": [result.json() for result in self.results],
+        }  # fmt: skip
+
+    def text(self, colour: bool = False) -> str:
+        """By rule: what passed in one line, what did not with what was expected and how it looked."""
+        lines = [str(problem) for problem in self.problems]
+        for rule in dict.fromkeys(result.rule for result in self.results):
+            lines += _of_rule(rule, [each for each in self.results if each.rule == rule], colour)
+        rules = len({result.rule for result in self.results})
+        made = sum(result.generated for result in self.results)
+        total = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
+        lines.append(
+            f"{rules} rules, {len(self.results)} tests ({made} generated): {total}; {self.seconds:.1f} s"
+        )
+        return "\n".join(lines)
+
+
+def _of_rule(rule: str, results: Sequence[Result], colour: bool) -> list[str]:
+    passed = [result for result in results if result.outcome == PASSED]
+    lines = [f"{_mark(FAILED if any(r.outcome == FAILED for r in results) else PASSED, colour)} {rule}"]
+    if passed:
+        lines[0] += f"  {len(passed)} of {len(results)} passed"
+    for result in results:
+        if result.outcome == FAILED:
+            lines += _failed(result, colour)
+    for reason in dict.fromkeys(result.reason for result in results if result.outcome == SKIPPED):
+        names = ", ".join(
+            result.test for result in results if result.outcome == SKIPPED and result.reason == reason
+        )
+        lines.append(f"    {_mark(SKIPPED, colour)} skipped: {names}: {reason}")
+    return lines
+
+
+def _failed(result: Result, colour: bool) -> list[str]:
+    lines = [f"    {_mark(FAILED, colour)} {_titled(result)}  {result.where}"]
+    lines += [f"        {each.what}: expected {each.expected}, but {each.got}" for each in result.failures]
+    lines += [f"        {line}" for line in result.drawing]
+    if result.generated and result.model is not None:
+        lines.append("        as it would be written in the rule's file:")
+        lines += [f"          {name}: {text!r}" for name, text in result.model.series.items()]
+        lines += [f"          acts: {act}" for act in result.model.acts]
+    return lines
+
+
+def _titled(result: Result) -> str:
+    return f"{result.test} (generated)" if result.generated else result.test
+
+
+def _mark(outcome: str, colour: bool) -> str:
+    mark, code = _MARKS[outcome]
+    return f"\x1b[{code}m{mark}\x1b[0m" if colour else mark
+
+
+# -- gathering --------------------------------------------------------------------------------------
+
+
+def test_paths(paths: Sequence[Path], *, generated: bool, only: str | None) -> Report:
+    """Run the tests of all rules below the paths (a site, a folder, a file); of what is shipped without any.
+
+    `only` picks rules or tests: by a pattern for the rule's id, or by a part of the test's name.
+    """
+    began = monotonic()
+    results: list[Result] = []
+    problems: list[Problem] = []
+    for bundle, wrong in map(_bundle, paths) if paths else [gather([shipped("sensors")], [shipped("rules")])]:
+        plan, found = build(bundle)
+        problems += [problem for problem in (*wrong, *found) if problem not in problems]
+        if plan is not None:
+            results += [result for result in _of_plan(plan, bundle, generated, only) if result not in results]
+    if not results and not problems:
+        what = f"nothing is called '{only}'" if only else "there is no rule, so nothing was tested"
+        problems.append(Problem(str(paths[0]) if paths else "rules", 1, 1, "", what))
+    return Report(tuple(results), tuple(problems), monotonic() - began)
+
+
+test_paths.__test__ = False  # type: ignore[attr-defined]
+
+
+def _bundle(path: Path) -> tuple[Bundle, list[Problem]]:
+    """The files of a site, or those of a folder or file among the kinds that stand around it."""
+    if not path.exists():
+        return Bundle(()), [Problem(str(path), 1, 1, "", "there is no such file or folder")]
+    if path.is_dir() and (path / "site.yaml").is_file():
+        path = path / "site.yaml"
+    if path.is_file() and (path.name == "site.yaml" or _is_site(path)):
+        settings, problems = read_settings(path)
+        if settings is None:
+            return Bundle(()), problems
+        bundle, wrong = gather(settings.sensors, settings.rules, settings.source)
+        return bundle, problems + wrong
+    home = path if path.is_dir() and (path / "rules").is_dir() else _root(path).parent
+    beside = [folder for folder in (home / "sensors",) if folder.is_dir()]
+    around, _ = gather([shipped("sensors"), *beside], [])
+    own, problems = gather([], [path / "rules"]) if home == path else _gather_below(path, _root(path))
+    # A kind that stands beside the rules may be another than the shipped one, whose profiles do not fit it.
+    kinds = {source.key: source for source in around.sources if source.key.endswith("/kind.yaml")}
+    sources = kinds | {source.key: source for source in own.sources}
+    return Bundle(tuple(sources[key] for key in sorted(sources))), problems
+
+
+def _of_plan(plan: Plan, bundle: Bundle, generated: bool, only: str | None) -> Iterator[Result]:
+    rules = plan.rulebook.written
+    for source in bundle.sources:
+        rule = rules.get(source.key.removeprefix("rules/").removesuffix(".yaml"))
+        if rule is None or not source.key.startswith("rules/"):
+            continue
+        document, _ = read(source.text, source.label)
+        room = Room(document, rule, rules, plan.kinds, plan.rulebook.zone)
+        yield from room.written(only)
+        if generated:
+            yield from room.made(only)
+
+
+class Room:
+    """One rule with all that its tests need."""
+
+    def __init__(
+        self, document: Document, rule: Rule, rules: Mapping[str, Rule], kinds: Mapping[str, Kind], zone: Zone
+    ) -> None:
+        self.document, self.rule, self.rules = document, rule, rules
+        self.kinds, self.zone = kinds, zone
+
+    def _picked(self, name: str, only: str | None) -> bool:
+        return (
+            only is None
+            or fnmatchcase(self.rule.id, only)
+            or only.lower() in f"{self.rule.id}: {name}".lower()
+        )
+
+    def written(self, only: str | None) -> Iterator[Result]:
+        """The tests that stand in the file."""
+        for index, model in enumerate(self.rule.authored.tests):
+            if not self._picked(model.name, only):
+                continue
+            line, _ = self.document.position(("tests", index))
+            where = f"{self.document.file}:{line}"
+            case, faults = read_case(model, self.rule, self.kinds, self.zone)
+            if case is None:
+                failures = tuple(
+                    Failure(".".join(map(str, fault.path)), "a test", fault.message) for fault in faults
+                )
+                yield Result(self.rule.id, model.name, False, FAILED, where, "", failures)
+            else:
+                yield self._result(case, model, run(case, self.rule, self.rules), False, where)
+
+    def made(self, only: str | None) -> Iterator[Result]:
+        """The tests that follow from the rule itself."""
+        outcomes: dict[str, Outcome] = {}
+        for each in generate(self.rule, self.kinds.get(self.rule.kind, ANY), self.zone):
+            if not self._picked(each.name, only) and not each.name.startswith("just above"):
+                continue
+            result = self._made(each, outcomes)
+            if self._picked(each.name, only):
+                yield result
+
+    def _made(self, each: Generated, outcomes: dict[str, Outcome]) -> Result:
+        where = self.document.file
+        model = each.model
+        if model is None:
+            return Result(self.rule.id, each.name, True, SKIPPED, where, each.skipped)
+        case, faults = read_case(model, self.rule, self.kinds, self.zone)
+        if case is None:
+            return Result(self.rule.id, each.name, True, SKIPPED, where, f"no example: {faults[0].message}")
+        readings = sum(len(line.sent) for line in case.series)
+        if readings > READINGS_MAX:
+            return Result(
+                self.rule.id, each.name, True, SKIPPED, where, f"it would take {readings:,} readings"
+            )
+        outcome = run(_twice(case) if each.twice else case, self.rule, self.rules)
+        if each.guessed and outcome.failures:
+            reason = "it learns over several of its hours, and this example did not come out"
+            return Result(self.rule.id, each.name, True, SKIPPED, where, reason)
+        result = self._result(case, model, outcome, True, where)
+        outcomes[each.name] = outcome
+        like = next(
+            (known for name, known in outcomes.items() if each.like and name.startswith(each.like)), None
+        )
+        if like is not None and result.outcome == PASSED and like.openings != outcome.openings:
+            failure = Failure("changes", f"the same as in '{each.like}'", "they are others")
+            return result._replace(outcome=FAILED, failures=(failure,))
+        return result
+
+    def _result(self, case: Case, model: TestModel, outcome: Outcome, generated: bool, where: str) -> Result:
+        if not outcome.failures:
+            return Result(self.rule.id, case.name, generated, PASSED, where)
+        spans = [(opened, cleared) for _, _, opened, cleared in outcome.openings]
+        drawing = draw(case.series, self.rule, spans, outcome.length)
+        return Result(
+            self.rule.id,
+            case.name,
+            generated,
+            FAILED,
+            where,
+            "",
+            tuple(outcome.failures),
+            tuple(drawing),
+            model,
+        )
+
+
+def _twice(case: Case) -> Case:
+    """Every reading comes twice, the second time right behind the first."""
+    series = [line._replace(sent=tuple(sent for sent in line.sent for _ in range(2))) for line in case.series]
+    return case._replace(series=tuple(series))
+
+
+# -- checking ---------------------------------------------------------------------------------------
+
+
+def test_problems(document: Document, rule: Rule, kinds: Mapping[str, Kind], zone: Zone) -> list[Problem]:
+    """What is wrong with the tests in a rule's file, each with its place: for `foretell check`."""
+    problems = []
+    names: set[str] = set()
+    for index, model in enumerate(rule.authored.tests):
+        _, faults = read_case(model, rule, kinds, zone)
+        problems += [
+            document.problem_at(("tests", index, *fault.path), fault.message, fault.hint) for fault in faults
+        ]
+        if model.name in names:
+            problems.append(
+                document.problem_at(("tests", index, "name"), f"two tests are named '{model.name}'")
+            )
+        names.add(model.name)
+    return problems
+
+
+test_problems.__test__ = False  # type: ignore[attr-defined]
