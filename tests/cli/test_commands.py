@@ -63,7 +63,7 @@ def test_a_ticket_is_explained(keeper: Keeper) -> None:
 def test_rules_are_listed_and_shown(keeper: Keeper) -> None:
     listed = foretell(keeper, "rules", "list", language="zh").stdout
     assert listed.splitlines()[0] == "居家"
-    assert "电梯 机房温度过高" in listed
+    assert "电梯机房温度过高" in listed
     assert [row["rule"] for row in json.loads(foretell(keeper, "rules", "list", "--json").stdout)] == [
         "elevator/hot", "elevator/warm",
     ]  # fmt: skip

@@ -65,6 +65,15 @@ def test_each_condition_is_said_in_plain_words(when: str, en: str, zh: str) -> N
     assert Phrases(kind(), "zh").when(made) == zh
 
 
+def test_times_and_counts_are_said_as_they_were_written() -> None:
+    phrases = Phrases(kind(), "en")
+    assert (
+        phrases.when(rule("{silent: 26 h}", "for: 90 s")) == "nothing heard of the device for 26 h, for 90 s"
+    )
+    once = rule("{signal: trips, count: {at_least: 1, over: 400 d}}")
+    assert phrases.when(once) == "trips, at least once within 400 d"
+
+
 def test_clearing_and_holding_back_are_said_too() -> None:
     made = rule(
         "{signal: temp, above: 40 degC}",
@@ -92,8 +101,12 @@ def book() -> Book:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_shipped_rule_has_words(book: Book, language: str) -> None:
     for rule_id in book.plan.rulebook.written:
-        lines = "\n".join(shown_lines(rule_shown(book, rule_id), language))
-        assert not re.search(r"\{|degC/|None|\b(Level|Count|Rate|Peers|Then|Used) ", lines), lines
+        shown = rule_shown(book, rule_id)
+        assert "None" not in "\n".join(shown_lines(shown, language))
+        asked = "\n".join((shown["when"][language], shown["clear"][language], *shown["unless"][language]))
+        assert not re.search(
+            r"\{|\$|degC|None|\b(Level|Count|Rate|Forecast|Peers|Expected|Then|Used) ", asked
+        )
 
 
 def test_the_list_follows_the_owner_s_day(book: Book) -> None:

@@ -235,6 +235,7 @@ SENTENCES = [
         "设备在 2 小时内有消息",
     ),
     (clause("is", MAINTENANCE, value="on"), "people work on it", "正在检修"),
+    (clause("is", "online", value="offline"), "the device is offline", "设备离线"),
     (clause("is", VIA, value="offline"), "its gateway is offline", "所属网关离线"),
     (clause("is", f"{RULE}lift/hot", value="open"), "The rule lift/hot holds", "规则 lift/hot 成立"),
     (clause("is", VIA, value=None), "Its gateway is unknown", "所属网关未知"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,12 +14,16 @@ from foretell.engine.expecting import Expected, ExpectedSilence
 from foretell.engine.following import Then
 from foretell.engine.levels import Level, Silent
 from foretell.engine.peering import Peers
-from foretell.engine.rule import MAINTENANCE, RULE, VIA, Rule
+from foretell.engine.rule import RULE, Rule
 from foretell.engine.standing import Flapping, Stuck
 from foretell.engine.trending import Forecast, Rate
 from foretell.engine.wearing import Used
 from foretell.site.kinds import Kind
-from foretell.tickets.wording import quantity, signal_title, spell_rate, text_of
+from foretell.tickets.wording import OWN_WORDS, quantity, signal_title, spell_rate, text_of
+
+_TIMES = ((86400.0, "d", "天"), (3600.0, "h", "小时"), (60.0, "min", "分钟"), (1.0, "s", "秒"))
+_APART = re.compile(r"(?<=[\u3000-\u9fff]) +(?=[\u3000-\u9fff])")
+"""Spaces that stand between Chinese words only because a name was to stand there."""
 
 _AMONG = {
     "kind": ("others of its kind", "同类设备"),
@@ -26,10 +31,6 @@ _AMONG = {
     "place": ("others at its place", "同一位置的设备"),
     "building": ("others in its building", "同一楼栋的设备"),
     "parts": ("its other parts", "本机其他部位"),
-}
-_GUARDS = {
-    MAINTENANCE: ("people work on it", "正在检修"),
-    VIA: ("its gateway is offline", "所属网关离线"),
 }
 
 
@@ -43,6 +44,10 @@ class Phrases:
         return zh if self.zh else en
 
     def time(self, seconds: float) -> str:
+        """As it was probably written: in the largest unit that goes into it evenly."""
+        for size, en, zh in _TIMES:
+            if seconds >= size and seconds % size == 0.0:
+                return self.say(f"{seconds / size:.0f} {en}", f"{seconds / size:.0f} {zh}")
         return spell_duration(seconds, self.language)
 
     def of(self, condition: Any, value: Any) -> str:
@@ -61,7 +66,8 @@ class Phrases:
         """The title without a device's name: that of its kind stands in for it."""
         title = text_of(rule.authored.title, self.language)
         kind = text_of(self.kind.title, self.language) if self.kind else rule.kind
-        return title.replace("{device}", kind).replace("{part}", "…").replace("{place}", "").strip()
+        title = title.replace("{device}", kind).replace("{part}", "…").replace("{place}", "").strip()
+        return _APART.sub("", title)
 
     def when(self, rule: Rule) -> str:
         """The condition, and how long it must last."""
@@ -91,8 +97,6 @@ class Phrases:
             if signal.startswith(RULE):
                 other = signal[len(RULE) :]
                 told = self.say(f"{other} stands", f"规则 {other} 成立")
-            elif signal in _GUARDS:
-                told = _GUARDS[signal][self.zh]
             else:
                 told = self.condition(each.condition)
             if each.after:
@@ -126,6 +130,8 @@ class Phrases:
 
     def _asked(self, signal: str, states: tuple[str, ...], above: float | None, below: float | None) -> str:
         name = self.name(signal)
+        if own := OWN_WORDS.get((signal, "".join(states))):
+            return own[self.zh]
         if states:
             return self.say(f"{name} is {self._words(states)}", f"{name}为“{self._words(states)}”")
         unit = self.unit(signal)
@@ -156,6 +162,8 @@ class Phrases:
             )
         else:
             span = self.say(f"within {self.time(c.over)}", f"{self.time(c.over)}内")
+        if c.limit == 1:
+            return self.say(f"{what}, at least once {span}", f"{what}，{span}至少 1 次")
         return self.say(f"{what}, {c.limit:g} times or more {span}", f"{what}，{span}达到 {c.limit:g} 次")
 
     def _rate(self, c: Rate) -> str:

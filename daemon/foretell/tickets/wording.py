@@ -13,7 +13,7 @@ from typing import Any
 
 from foretell.authored.quantity import spell_duration
 from foretell.authored.validate import Text
-from foretell.site.kinds import BUILT_IN, Kind
+from foretell.site.kinds import BUILT_IN, ONLINE, Kind
 
 UNKNOWN = "–"
 DAY = 86400.0
@@ -38,13 +38,15 @@ _AMONG = {
     "building": ("a group of {n} in its building", "同一楼栋 {n} 个"),
     "parts": ("the {n} parts of the device", "本机 {n} 个部位"),
 }
-_OWN_WORDS = {
+OWN_WORDS = {
+    (ONLINE, "offline"): ("the device is offline", "设备离线"),
+    (ONLINE, "online"): ("the device is online", "设备在线"),
     (MAINTENANCE, "on"): ("people work on it", "正在检修"),
     (MAINTENANCE, "off"): ("nobody works on it", "未在检修"),
     (VIA, "offline"): ("its gateway is offline", "所属网关离线"),
     (VIA, "online"): ("its gateway is online", "所属网关在线"),
 }
-"""What the engine itself says of a device, in whole sentences."""
+"""What is known of a device beside its own words, in whole sentences."""
 
 
 # -- values -----------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def _is(e: Evidence) -> str:
                 f"{e.signal} {'holds' if stands else 'does not hold'}",
                 f"{e.signal}{' 成立' if stands else ' 不成立'}",
             )
-        if own := _OWN_WORDS.get((name, value)):
+        if own := OWN_WORDS.get((name, value)):
             return own[e.zh]
     said = e.amount("value")
     if value is None:
