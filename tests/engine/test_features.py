@@ -311,3 +311,30 @@ def test_it_tells_where_each_clause_stands_and_looking_changes_nothing() -> None
 def test_it_tells_what_holds_a_rule_back() -> None:
     site = Site(with_calendars(HOT, "during: day"), start="06:00").reads(temp=61.0)
     assert site.engine.explain("elevator/rule", "a", site.now)[0]["held_back"] == "asleep"
+
+
+# -- what is heard while it is held back --------------------------------------------------------------
+
+
+def test_what_happens_while_people_work_on_it_is_not_counted() -> None:
+    counted = rule("{signal: fault, count: {is: break, at_least: 2, over: 1 d}}", "unless: [in-maintenance]")
+    site = Site(counted, start="08:00").reads(fault="fix")
+    site.unheard += site.engine.maintain("a", seconds("10:00"), site.now)
+    site.at("08:30").reads(fault="break").at("09:00").reads(fault="break").at("11:00").expects()
+    site.reads(fault="break").expects()
+    site.at("11:30").reads(fault="break").expects(opened("11:30"))
+
+
+def test_the_watch_of_a_part_that_comes_late_knows_the_state_of_the_whole() -> None:
+    text = "{signal: close, above: 5 s}"
+    site = Site(rule(text, "by: floor\nunless: [{signal: mode, is: inspection}]"), start="08:00")
+    site.reads(mode="inspection").at("09:00").restarts().reads(close=6.0, part="3").expects()
+    site.at("09:30").reads(mode="normal").expects(opened("09:30", part="3"))
+
+
+def test_drift_learns_from_one_value_a_day_if_the_value_holds_for_days() -> None:
+    text = "{signal: temp, drift: {up: 5 degC, against: 10 d, at_least: 8, decision: 3}}"
+    site = Site(rule(text), start="00:00")
+    for day in range(30):
+        site.at(f"{day} 12:00").reads(temp=20.0 + day % 2 + (0 if day < 15 else 12), holds=3 * 86400.0)
+    assert [change.kind for change in site.unheard] == ["opened"]

@@ -72,16 +72,18 @@ class Slots:
 
     def covered(self) -> float:
         """Share of the window in which a value was current; short waits between readings are no gaps."""
-        start = self.newest - self.span
-        total = 0.0
-        known = self.before
-        for reading in zip(self.ats, self.values, self.untils, strict=True):
-            if known is not None:
-                patient = reading[0] - known[0] <= PATIENCE * self.span
-                reach = reading[0] if patient else min(known[2], reading[0])
-                total += max(0.0, reach - max(known[0], start))
-            known = reading
-        return min(total / self.span, 1.0)
+        ats, patience = self.ats, PATIENCE * self.span
+        if not ats:
+            return 0.0
+        begin = ats[0]
+        if self.before is not None:
+            start, (at, _, until) = ats[-1] - self.span, self.before
+            begin = start if begin - at <= patience else max(start, begin - max(0.0, min(until, begin) - start))
+        gaps = 0.0
+        for at, until, after in zip(ats, self.untils, ats[1:], strict=False):
+            if after - at > patience and until < after:
+                gaps += after - max(at, until)
+        return min((ats[-1] - begin - gaps) / self.span, 1.0)
 
     def dump(self) -> list[Any]:
         return [list(self.ats), list(self.values), list(self.untils), self.before]

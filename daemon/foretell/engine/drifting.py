@@ -23,8 +23,8 @@ class Drift(NamedTuple):
 
     Warm-up: unknown until `against` seconds were observed and `at_least` values seen; their median and
     1.4826 x MAD are the reference, which then stays until a repair. A gap adds no more observed time than
-    a hundredth of `against`, so a long stand-still is not taken for experience. `shift` is
-    what should be found, in the signal's unit or, if `in_sigmas`, in scales of the reference; the
+    a hundredth of `against`, or than the value still held, so a long stand-still is not taken for
+    experience. `shift` is what should be found, in the signal's unit or, if `in_sigmas`, in scales of the reference; the
     allowance is half of it and the decision limit `decision` scales. With `bucket` seconds the sum is fed
     the median of each bucket, not each value. Missing data adds nothing and clears nothing.
 
@@ -110,7 +110,10 @@ class DriftMemory:
         if self.at == -NEVER:
             self.at = self.bucket_from = at
         if self.sample is not None:
-            self.observed += min(at - self.at, condition.against / 100)
+            # What still holds was observed; of a longer gap no more than a little is.
+            held = self.holds_until - self.at
+            seen = max(condition.against / 100, held if held != NEVER else 0.0)
+            self.observed += min(at - self.at, seen)
         self.at = at
         self.holds_until = at + reading.holds
         if not condition.bucket:

@@ -24,6 +24,7 @@ from foretell.engine.facts import (
     Change,
     Reading,
 )
+from foretell.engine.levels import LevelMemory
 from foretell.engine.peering import Group, PeersMemory
 from foretell.engine.rule import MAINTENANCE, RULE, VIA, Rule, Rulebook
 from foretell.engine.watch import OPEN, Said, Watch
@@ -40,7 +41,7 @@ class Device:
     """One device as the engine knows it: its watches, and when it was last heard."""
 
     __slots__ = ("facts", "heard", "heard_at", "id", "kind", "maintained", "offline", "routes", "rules",
-                 "sight_at", "silences", "watches")  # fmt: skip
+                 "sight_at", "silences", "states", "watches")  # fmt: skip
 
     def __init__(self, facts: Facts, rules: tuple[Rule, ...], clock: float) -> None:
         self.facts, self.rules = facts, rules
@@ -52,6 +53,9 @@ class Device:
         self.maintained: tuple[float, float] = (-NEVER, -NEVER)  # from, until
         self.watches: dict[tuple[str, str], Watch] = {}
         self.routes: dict[tuple[str, str], tuple[Watch, ...]] = {}
+        self.states: dict[
+            str, Reading
+        ] = {}  # of the device as a whole, for the watch of a part that comes later
         self.silences: list[Watch] = []
 
 
@@ -198,9 +202,13 @@ class Engine:
         watch.offline = device.offline
         self._seat(device, watch)
         device.routes.clear()
-        for reading in self._standing_facts(device, rule):
+        known = [reading for name, reading in device.states.items() if part and name in watch.by_signal]
+        for reading in self._standing_facts(device, rule) + known:
             for memory in watch.by_signal[reading.signal]:
-                memory.take(reading)
+                if isinstance(
+                    memory, LevelMemory
+                ):  # a state that stands; whatever counts has not seen it happen
+                    memory.take(reading)
         self._arm(watch, clock)
         return watch
 
@@ -310,6 +318,8 @@ class Engine:
                 watch.offline = False
             self._tell_kin(device, reading.at, clock, said)
         self._give(device, reading, clock, said)
+        if not reading.part and reading.value.__class__ is str:
+            device.states[reading.signal] = reading
         if back:  # only now, so that a watch is judged on what the device says, not on what it said before
             for watch in device.watches.values():
                 watch.regain_sight(reading.at, clock, said)
@@ -455,7 +465,7 @@ class Engine:
         return {"watches": len(watches), "open": sum(watch.state is OPEN for watch in watches)}
 
     def explain(self, rule: str, device: str, now: float) -> list[dict[str, Any]]:
-        """Where each watch of the rule stands for the device (one by part): state, clauses, what holds it back.
+        """Where each watch of the rule stands for the device: state, clauses, what holds it back; one by part.
 
         Times are event time, Unix seconds. Looking changes nothing. Empty if the rule watches no such device.
         """
@@ -473,7 +483,8 @@ class Engine:
             "stopped_at": self._stopped_at, "order": self._order, "serial": self._serial,
             "counters": dict(self.counters), "budget": self.budget.dump(),
             "devices": [
-                [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, d.maintained, _dump_watches(d)]
+                [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, d.maintained,
+                 [[r.signal, r.value, r.at, r.holds] for r in d.states.values()], _dump_watches(d)]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
@@ -488,11 +499,12 @@ class Engine:
         engine._stopped_at, engine._serial = data["stopped_at"], data["serial"]
         engine.counters = dict(data["counters"])
         engine.budget.load(data["budget"])
-        for name, kind, heard, heard_at, offline, sight_at, maintained, watches in data["devices"]:
+        for name, kind, heard, heard_at, offline, sight_at, maintained, states, watches in data["devices"]:
             facts = estate.facts(name, kind)
             device = engine.devices[name] = Device(facts, rulebook.of(facts), heard)
             device.heard_at, device.offline, device.sight_at = heard_at, offline, sight_at
             device.maintained = (maintained[0], maintained[1])
+            device.states = {each[0]: _reading(device, *each) for each in states}
             if facts.via:
                 engine._children.setdefault(facts.via, []).append(name)
             rules = {rule.id: rule for rule in device.rules}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, deque
 from collections.abc import Sequence
 from math import ceil, isfinite, sqrt
@@ -53,6 +53,29 @@ def pair_slopes(ats: Sequence[float], values: Sequence[float]) -> list[float]:
         slopes += [(value - v) / (at - t) for t, v in zip(ats[:last], values[:last], strict=True)]
     slopes.sort()
     return slopes
+
+
+def median_side(ats: Sequence[float], values: Sequence[float], limit: float) -> int:
+    """Whether the median of all slopes between two points lies above `limit` (1) or below (-1), 0 if close.
+
+    A slope is above the limit where the later point lies higher once the limit's own line is taken off, so
+    counting inversions (Knight, JASA 61, 1966) tells it in n log n, without one of the n squared slopes.
+    Close is where that hangs on rounding, or the two middle slopes lie on either side.
+    """
+    newest = ats[-1]
+    scale = max(map(abs, values)) + abs(limit) * (newest - ats[0])
+    if not isfinite(2.0 * scale):
+        return 0
+    slack = scale * 1e-12
+    above = below = 0
+    order: list[float] = []
+    for at, value in zip(ats, values, strict=True):
+        bare = value - limit * (at - newest)
+        above += bisect_left(order, bare - slack)
+        below += len(order) - bisect_right(order, bare + slack)
+        insort(order, bare)
+    majority = len(ats) * (len(ats) - 1) // 4 + 1
+    return (above >= majority) - (below >= majority)
 
 
 def theil_sen(ats: Sequence[float], values: Sequence[float]) -> Line | None:
@@ -177,7 +200,7 @@ class Rate(NamedTuple):
 class RateMemory:
     """The readings of the window, a counter's as the sum of its steps."""
 
-    __slots__ = ("at", "condition", "holds_until", "last", "rate", "recent", "slots", "total")
+    __slots__ = ("at", "condition", "estimate", "holds_until", "last", "outlook", "recent", "slots", "total")
 
     def __init__(self, condition: Rate) -> None:
         self.condition = condition
@@ -189,7 +212,8 @@ class RateMemory:
         self.last: dict[str, tuple[float, float]] = {}
         self.total = 0.0
         self.at = self.holds_until = -NEVER
-        self.rate: float | None = None
+        self.outlook: Verdict = None
+        self.estimate: float | None = None  # of the rate, made when first asked for
         self.recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
 
     def take(self, reading: Reading) -> bool:
@@ -208,7 +232,7 @@ class RateMemory:
         self.at, _, self.holds_until = self.slots.reading(-1)
         if at >= newest:
             self.recent.append((at, value))
-        self.rate = self._estimate()
+        self._look()
         return True
 
     def _step(self, part: str, at: float, value: float) -> bool:
@@ -223,21 +247,22 @@ class RateMemory:
         self.last[part] = (at, value)
         return True
 
-    def _estimate(self) -> float | None:
-        """The rate over the window that ends at the newest reading; None if too little was seen."""
+    def _look(self) -> None:
+        """Judge the window that ends at the newest reading; of a gauge mostly without reckoning its rate."""
         condition, slots = self.condition, self.slots
+        self.estimate = self.outlook = None
         if len(slots.ats) < max(2, min(condition.at_least, RATE_SLOTS)):
-            return None
+            return
         if slots.covered() < condition.coverage:
-            return None
-        if not condition.counter:
-            rate = statistics.median(pair_slopes(slots.ats, slots.values))
-        elif slots.joins() and slots.before is not None:
-            rate = (self.total - slots.before[1]) / condition.over
+            return
+        if condition.counter:
+            sides = None
         else:
-            rate = (self.total - slots.values[0]) / (slots.ats[-1] - slots.ats[0])
-        return rate if isfinite(rate) else None
-
+            sides = [median_side(slots.ats, slots.values, limit) for limit in condition.limits()]
+        if sides is None or 0 in sides:
+            rate = self._estimate()
+            self.estimate = rate
+            self.outlook = None if rate is None else condition.test(rate)
     def rate_at(self, at: float) -> float | None:
         """The rate that stands at `at`, per second; None if unknown."""
         if at > self.holds_until:

@@ -49,8 +49,8 @@ class Watch:
 
     __slots__ = (
         "armed", "armed_order", "blind", "by_signal", "clear_memory", "clear_since", "device", "due", "dwell",
-        "guards", "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of", "released",
-        "restless", "rule", "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at",
+        "guards", "heedful", "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of",
+        "released", "restless", "rule", "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at",
         "unseen", "withheld",
     )  # fmt: skip
 
@@ -74,6 +74,7 @@ class Watch:
         self.sole = self.memories[0] if rule.tree.verb == "leaf" else None
         self.guards: tuple[Memory, ...] = tuple(each.condition.memory() for each in rule.unless)
         self.released = [-NEVER] * len(self.guards)
+        self.heedful = bool(self.guards) or rule.hours is not None
         asked = (*self.memories, *self.guards)
         self.silences = tuple(memory for memory in asked if isinstance(memory, SilentMemory))
         self.sighted = tuple(not _sees_offline(memory) for memory in self.memories)
@@ -107,9 +108,9 @@ class Watch:
         if self.silences and not reading.retained:
             self.hear(clock, reading.signal)
         takers = self.by_signal[reading.signal]
-        hours = self.rule.hours
-        if hours is not None and not hours.open(at):
-            takers = tuple(memory for memory in takers if not memory.condition.samples)
+        if self.heedful and self.held_back(max(at, self.now), at):
+            # What it says now tells of another world: of a closed house, of people at work on it.
+            takers = tuple(m for m in takers if not m.condition.samples or m in self.guards)
         news = False
         for memory in takers:
             if memory.take(reading):

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from foretell.authored.document import Document, Path
 from foretell.authored.problems import Problem, did_you_mean
-from foretell.authored.quantity import QuantityError, convert, parse_unit, split
+from foretell.authored.quantity import QuantityError, convert, convert_rate, parse_unit, split
 
 _NAME = re.compile(r"\$([a-z][a-z0-9_]*)\Z")
+_RATE = re.compile(r"/\s*(?:ms|s|min|h|d|w)\s*\Z")
 _SIGMA = re.compile(r"\s*sigma\s*\Z")
 
 
@@ -56,6 +57,8 @@ def out_of_bounds(value: Any, between: Any) -> str:
 
 
 def _number(value: Any, unit: str) -> float:
+    if isinstance(value, str) and _RATE.search(value):
+        return convert_rate(value, unit.rpartition("/")[0])
     number, own = split(value)
     if _SIGMA.match(unit or "") or _SIGMA.match(own):
         if unit != own:
