@@ -24,8 +24,8 @@ class Drift(NamedTuple):
     Warm-up: unknown until `against` seconds were observed and `at_least` values seen; their median and
     1.4826 x MAD are the reference, which then stays until a repair. A gap adds no more observed time than
     a hundredth of `against`, or than the value still held, so a long stand-still is not taken for
-    experience. `shift` is what should be found, in the signal's unit or, if `in_sigmas`, in scales of the reference; the
-    allowance is half of it and the decision limit `decision` scales. With `bucket` seconds the sum is fed
+    experience. `shift` is what should be found, in the signal's unit or, if `in_sigmas`, in scales of the
+    reference; the allowance is half of it and the decision limit `decision` scales. With `bucket` seconds the sum is fed
     the median of each bucket, not each value. Missing data adds nothing and clears nothing.
 
     "cusum" measures every value from the centre of the reference: x = (value - centre) / scale, turned so

@@ -465,7 +465,7 @@ class Engine:
         return {"watches": len(watches), "open": sum(watch.state is OPEN for watch in watches)}
 
     def explain(self, rule: str, device: str, now: float) -> list[dict[str, Any]]:
-        """Where each watch of the rule stands for the device: state, clauses, what holds it back; one by part.
+        """Where each watch of the rule stands for the device: state, clauses, what holds it back; by part.
 
         Times are event time, Unix seconds. Looking changes nothing. Empty if the rule watches no such device.
         """

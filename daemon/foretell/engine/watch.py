@@ -50,8 +50,8 @@ class Watch:
     __slots__ = (
         "armed", "armed_order", "blind", "by_signal", "clear_memory", "clear_since", "device", "due", "dwell",
         "guards", "heedful", "lag", "lost_at", "memories", "now", "offline", "part", "paused_at", "quiet_of",
-        "released", "restless", "rule", "serial", "sighted", "silences", "since", "sole", "state", "told", "told_at",
-        "unseen", "withheld",
+        "released", "restless", "rule", "serial", "sighted", "silences", "since", "sole", "state", "told",
+        "told_at", "unseen", "withheld",
     )  # fmt: skip
 
     def __init__(self, rule: Rule, device: str, part: str, heard: float, serial: int = 0) -> None:
