@@ -59,8 +59,14 @@ format: $(DEV) ## put the code into its shape
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: setup ## read the shipped rules and sensors as the daemon would
+check: setup ## read the shipped rules and sensors as the daemon would, and run the rules' own tests
 	$(BIN)/foretell check
+	$(BIN)/foretell test
+
+.PHONY: pictures
+pictures: setup ## draw the handbook's pictures and lists anew from the rules and conditions
+	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/library.py
 
 .PHONY: bench
 bench: $(DEV) setup ## run the benchmarks

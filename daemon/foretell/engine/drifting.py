@@ -25,8 +25,8 @@ class Drift(NamedTuple):
     1.4826 x MAD are the reference, which then stays until a repair. A gap adds no more observed time than
     a hundredth of `against`, or than the value still held, so a long stand-still is not taken for
     experience. `shift` is what should be found, in the signal's unit or, if `in_sigmas`, in scales of the
-    reference; the allowance is half of it and the decision limit `decision` scales. With `bucket` seconds the sum is fed
-    the median of each bucket, not each value. Missing data adds nothing and clears nothing.
+    reference; the allowance is half of it and the decision limit `decision` scales. With `bucket` seconds
+    the sum is fed the median of each bucket, not each value. Missing data adds nothing and clears nothing.
 
     "cusum" measures every value from the centre of the reference: x = (value - centre) / scale, turned so
     that the shift sought is positive; S = max(0, S + x - allowance). Page 1954; Montgomery, "Statistical
