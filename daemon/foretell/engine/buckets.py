@@ -78,7 +78,9 @@ class Slots:
         begin = ats[0]
         if self.before is not None:
             start, (at, _, until) = ats[-1] - self.span, self.before
-            begin = start if begin - at <= patience else max(start, begin - max(0.0, min(until, begin) - start))
+            begin = (
+                start if begin - at <= patience else max(start, begin - max(0.0, min(until, begin) - start))
+            )
         gaps = 0.0
         for at, until, after in zip(ats, self.untils, ats[1:], strict=False):
             if after - at > patience and until < after:

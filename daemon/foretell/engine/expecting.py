@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from foretell.engine.baseline import SLOTS, WEEKS_MIN, Baseline, poisson_tail
+from foretell.engine.baseline import SLOTS, SURE, WEEKS_MIN, Baseline, poisson_tail
 from foretell.engine.facts import NEVER, RECENT, Reading, Verdict
 from foretell.engine.peering import Streams, threshold
 from foretell.engine.windows import Sample
@@ -58,9 +58,10 @@ class Expected(NamedTuple):
 
     Judged when the hour is over, or by too many events before that; stands for STANDS after its end. Hours
     that deviate teach nothing.
-    Warm-up: unknown until `learn` seconds were seen. Minimum sample: WEEKS_MIN hours. Missing data: an
-    hour of which less than the share `coverage` was seen is passed over; a reading is seen while it holds,
-    an event until the next one if that comes within UNSEEN. What the broker kept is not taken.
+    Warm-up: unknown until `learn` seconds were seen. Minimum sample: WEEKS_MIN hours, and of a gauge SURE
+    errors, which there are not before the second week. Missing data: an hour of which less than the share
+    `coverage` was seen is passed over; a reading is seen while it holds, an event until the next one if that
+    comes within UNSEEN. What the broker kept is not taken.
     Seasonal baselines as in Zabbix's baselinedev; Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 35 (1964).
     """
@@ -211,6 +212,11 @@ class ExpectedMemory:
         judged = Judged(self.end, slot, value, expected, sigma, len(baseline.of(slot)))
         if self.observed < condition.learn or judged.hours < WEEKS_MIN:
             return judged, None
+        if not counts and baseline.errors < SURE:
+            return (
+                judged,
+                None,
+            )  # without errors there is no spread: everything would be far off, and teach nothing
         up = condition.side == "up"
         out = value - expected if up else expected - value
         said = out > threshold(condition.form, condition.limit, expected, sigma)
@@ -326,11 +332,11 @@ class ExpectedSilence(NamedTuple):
 
 
 class ExpectedSilenceMemory:
-    """Events and hours seen by slot, the last event, and how far the silence since was reckoned."""
+    """Events and hours seen by slot, the last event, and when the silence since then becomes unlikely."""
 
     __slots__ = (
         "armed", "at", "condition", "end", "events", "hours", "last_event", "observed", "open_events",
-        "open_seconds", "recent", "slot", "streams", "turned", "walked",
+        "open_seconds", "recent", "slot", "streams", "turned", "turning",
     )  # fmt: skip
 
     def __init__(self, condition: ExpectedSilence) -> None:
@@ -346,7 +352,7 @@ class ExpectedSilenceMemory:
         self.open_events = self.open_seconds = self.observed = 0.0
         self.armed = True
         self.turned = NEVER
-        self.walked: tuple[float, float] | None = None
+        self.turning: float | None = None  # the same as long as neither rates nor the last event change
         self.recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
 
     # -- learning -----------------------------------------------------------------------------------
@@ -361,8 +367,8 @@ class ExpectedSilenceMemory:
             self.at = self.last_event = at
         seen = at - self.at <= UNSEEN
         if at > self.at:
-            if self.observed >= self.condition.learn and self._turns_by(at) < at:
-                self.turned = self._turns_by(at)
+            if self.observed >= self.condition.learn and self._turns() < at:
+                self.turned = self._turns()
             if seen:
                 self._see(min(at, self.turned), max(0.0, events - 1.0))
             self._enter(at)
@@ -371,7 +377,7 @@ class ExpectedSilenceMemory:
             self.open_events += min(events, 1.0) if seen else 0.0
             self.recent.append((at, events))
             if at > self.last_event:
-                self.last_event, self.turned, self.walked, self.armed = at, NEVER, None, True
+                self.last_event, self.turned, self.turning, self.armed = at, NEVER, None, True
         return True
 
     def _see(self, until: float, events: float) -> None:
@@ -396,7 +402,7 @@ class ExpectedSilenceMemory:
             if self.hours[slot] > WEIGHT_MAX:
                 self.events[slot] *= WEIGHT_MAX / self.hours[slot]
                 self.hours[slot] = WEIGHT_MAX
-            self.walked = None  # with other rates the way since the last event is another
+            self.turning = None  # with other rates the way since the last event is another
         self.slot, self.end = self.condition.zone.hour_of_week(at), self.condition.zone.next_hour(at)
         self.open_seconds = self.open_events = 0.0
 
@@ -407,35 +413,34 @@ class ExpectedSilenceMemory:
         slot = self.condition.zone.hour_of_week(at)
         return (self.events[slot] + PRIOR_EVENTS) / (self.hours[slot] + PRIOR_HOURS) / HOUR
 
-    def _turns_by(self, at: float) -> float:
-        """When the silence becomes unlikely, or NEVER if that is neither before `at` nor soon after.
-
-        Goes on from where it was, by whole hours only: how often it is asked moves nothing.
-        """
+    def _turns(self) -> float:
+        """When the silence becomes, or became, unlikely; NEVER if it does not before HORIZON."""
         if self.turned != NEVER:
             return self.turned
+        if self.turning is None:
+            self.turning = self._reckon()
+        return self.turning
+
+    def _reckon(self) -> float:
         condition = self.condition
         enough = -math.log(condition.chance) if condition.chance > 0.0 else NEVER
-        position, expected = self.walked or (self.last_event, 0.0)
-        for start, end in _hours(condition.zone, position, self.last_event + HORIZON):
-            if start > at:
-                break
+        expected = 0.0
+        for start, end in _hours(condition.zone, self.last_event, self.last_event + HORIZON):
             rate = self.rate(start)
             if expected + rate * (end - start) > enough:
                 return max(start + (enough - expected) / rate, self.last_event + condition.at_least)
             expected += rate * (end - start)
-            self.walked = (end, expected)
         return NEVER
 
     def verdict(self, at: float) -> Verdict:
         if self.observed < self.condition.learn or self.at == -NEVER:
             return None
-        return self.armed and at > self._turns_by(at)
+        return self.armed and at > self._turns()
 
     def until(self, at: float) -> float:
         if self.observed < self.condition.learn or self.at == -NEVER or not self.armed:
             return NEVER
-        turns = self._turns_by(NEVER)
+        turns = self._turns()
         return turns if at <= turns else NEVER
 
     def gone(self, at: float) -> bool:
@@ -483,7 +488,7 @@ class ExpectedSilenceMemory:
         self.events, self.hours = array("d", data[1]), array("d", data[2])
         self.at, self.last_event, self.slot, self.end, self.open_events, self.open_seconds = data[3:9]
         self.observed, self.armed, self.turned = data[9:12]
-        self.walked = None
+        self.turning = None
         self.recent = deque(((at, events) for at, events in data[12]), maxlen=RECENT)
 
 

@@ -25,6 +25,9 @@ BUCKET_SLOTS = 16
 FIT_MIN = 6
 """Buckets without which no line is fitted: the interval of its slope would say nothing."""
 
+BIG = 1e100
+"""Values beyond which slopes may overflow."""
+
 MEASURE_MAX = 1e9
 """A limit of zero is exceeded without bounds; what is told of it is not."""
 
@@ -64,7 +67,7 @@ def median_side(ats: Sequence[float], values: Sequence[float], limit: float) -> 
     """
     newest = ats[-1]
     scale = max(map(abs, values)) + abs(limit) * (newest - ats[0])
-    if not isfinite(2.0 * scale):
+    if not scale < BIG:
         return 0
     slack = scale * 1e-12
     above = below = 0
@@ -200,7 +203,8 @@ class Rate(NamedTuple):
 class RateMemory:
     """The readings of the window, a counter's as the sum of its steps."""
 
-    __slots__ = ("at", "condition", "estimate", "holds_until", "last", "outlook", "recent", "slots", "total")
+    __slots__ = ("at", "condition", "estimate", "holds_until", "known", "last", "outlook", "recent", "slots",
+                 "total")  # fmt: skip
 
     def __init__(self, condition: Rate) -> None:
         self.condition = condition
@@ -212,8 +216,9 @@ class RateMemory:
         self.last: dict[str, tuple[float, float]] = {}
         self.total = 0.0
         self.at = self.holds_until = -NEVER
+        self.known = False
         self.outlook: Verdict = None
-        self.estimate: float | None = None  # of the rate, made when first asked for
+        self.estimate: float | None = None  # the rate, once somebody asked for it
         self.recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
 
     def take(self, reading: Reading) -> bool:
@@ -248,21 +253,43 @@ class RateMemory:
         return True
 
     def _look(self) -> None:
-        """Judge the window that ends at the newest reading; of a gauge mostly without reckoning its rate."""
+        """Judge the window that ends at the newest reading, if enough of it was seen."""
         condition, slots = self.condition, self.slots
-        self.estimate = self.outlook = None
-        if len(slots.ats) < max(2, min(condition.at_least, RATE_SLOTS)):
-            return
-        if slots.covered() < condition.coverage:
-            return
-        if condition.counter:
-            sides = None
+        enough = len(slots.ats) >= max(2, min(condition.at_least, RATE_SLOTS))
+        self.known = enough and slots.covered() >= condition.coverage
+        self.estimate = None
+        self.outlook = self._judge() if self.known else None
+
+    def _judge(self) -> Verdict:
+        """Of a gauge mostly without reckoning its rate, which takes a thousand slopes."""
+        condition, slots = self.condition, self.slots
+        if not condition.counter:
+            above, below = (
+                None if limit is None else median_side(slots.ats, slots.values, limit)
+                for limit in (condition.above, condition.below)
+            )
+            if above != 0 and below != 0:
+                return above == 1 or below == -1
+        rate = self.rate
+        return None if rate is None else condition.test(rate)
+
+    @property
+    def rate(self) -> float | None:
+        """The rate over the window that ends at the newest reading; None if too little was seen."""
+        if self.known and self.estimate is None:
+            self.estimate = self._estimate()
+        return self.estimate
+
+    def _estimate(self) -> float | None:
+        condition, slots = self.condition, self.slots
+        if not condition.counter:
+            rate = statistics.median(pair_slopes(slots.ats, slots.values))
+        elif slots.joins() and slots.before is not None:
+            rate = (self.total - slots.before[1]) / condition.over
         else:
-            sides = [median_side(slots.ats, slots.values, limit) for limit in condition.limits()]
-        if sides is None or 0 in sides:
-            rate = self._estimate()
-            self.estimate = rate
-            self.outlook = None if rate is None else condition.test(rate)
+            rate = (self.total - slots.values[0]) / (slots.ats[-1] - slots.ats[0])
+        return rate if isfinite(rate) else None
+
     def rate_at(self, at: float) -> float | None:
         """The rate that stands at `at`, per second; None if unknown."""
         if at > self.holds_until:
@@ -270,8 +297,9 @@ class RateMemory:
         return 0.0 if at > self.at + self.condition.over else self.rate
 
     def verdict(self, at: float) -> Verdict:
-        rate = self.rate_at(at)
-        return None if rate is None else self.condition.test(rate)
+        if at > self.holds_until:
+            return None
+        return self.condition.test(0.0) if at > self.at + self.condition.over else self.outlook
 
     def until(self, at: float) -> float:
         return _stands_until(at, self.at + self.condition.over, self.holds_until)
@@ -292,7 +320,7 @@ class RateMemory:
             "verb": "rate", "signal": condition.signal, "unit": condition.unit, "per": 1.0, "value": rate,
             "limit": condition.limit(rate), "over": condition.over, "counter": condition.counter,
             "readings": len(self.slots.ats), "covered": self.slots.covered(), "at": self.at,
-            "warming_up": self.rate is None, "verdict": self.verdict(at), "recent": list(self.recent),
+            "warming_up": not self.known, "verdict": self.verdict(at), "recent": list(self.recent),
         }  # fmt: skip
 
     def disarm(self) -> None:
@@ -307,7 +335,7 @@ class RateMemory:
         self.last = {part: (at, value) for part, at, value in data[1]}
         self.total, self.at, self.holds_until = data[2:5]
         self.recent.extend((at, value) for at, value in data[5])
-        self.rate = self._estimate()
+        self._look()
 
 
 def _passes(at: float, step: float) -> bool:

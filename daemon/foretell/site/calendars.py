@@ -116,7 +116,12 @@ class Zone:
         if at >= _LATEST:
             return math.inf
         second = _second(at)
-        shown = (second + self.offset_of(second)) // size
+        offset = self.offset_of(second)
+        shown = (second + offset) // size
+        if size == HOUR:  # mostly the clocks stay as they are, and this is asked for every hour of a walk
+            end = (shown + 1) * HOUR - offset
+            if self.offset_of(end - 1) == self.offset_of(end) == offset:
+                return float(end)
         while (second + self.offset_of(second)) // size == shown:
             offset = self.offset_of(second)
             _, second = self.steady(second, second, (shown + 1) * size - offset)
