@@ -240,6 +240,19 @@ def test_the_last_hour_stands_for_two_hours() -> None:
     assert not young.gone(end), "it never knew"
 
 
+@pytest.mark.parametrize("side", ["up", "down"])
+def test_a_habit_of_one_week_is_held_against_nobody(side: str) -> None:
+    """Each hour of the second week meets three of the first; until it was wrong about some, it is silent."""
+    hours = 20.0 + np.random.default_rng(3).normal(0.0, 0.05, 3 * 168)
+    condition = GAUGE._replace(side=side, learn=WEEK, limit=6.0)
+    _, found = fed(condition, hours)
+    assert True not in found
+    assert found[168 + 12] is None, "it has not been wrong often enough"
+    assert found[-1] is False
+    hours[2 * 168 :] += 1.0 if side == "up" else -1.0
+    assert fed(condition, hours)[1][2 * 168] is True
+
+
 def test_an_hour_seen_in_part_is_passed_over() -> None:
     memory = GAUGE.memory()
     for minute in range(0, 60, 5):

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from foretell.engine.trending import Line, theil_sen, time_left
+from foretell.engine.trending import Line, median_side, pair_slopes, theil_sen, time_left
 
 POINTS = st.lists(
     st.tuples(st.integers(0, 2000), st.one_of(st.integers(-5, 5).map(float), st.floats(-1e3, 1e3))),
@@ -35,6 +35,36 @@ def test_the_line_agrees_with_scipy(points: list[tuple[int, float]]) -> None:
     spread = stats.median_abs_deviation(values)
     quality = 1 - stats.median_abs_deviation(left) / spread if spread else 0.0
     assert line.quality == pytest.approx(max(0.0, quality), abs=1e-6 if spread > 1e-3 else 1.0)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    POINTS,
+    st.one_of(st.floats(-3, 3), st.integers(-2, 2).map(float), st.just(0.0)),
+    st.sampled_from([0.0, 1.76e9]),
+)
+@example([(0, 0.0), (1, 1.0), (2, 4.0)], 2.0, 0.0)
+@example([(0, 0.0), (1, 1.0), (2, 2.0)], 1.0, 1.76e9)
+@example([(0, 0.0), (1, 1.0), (2, 2.0)], 1.0 + 1e-14, 1.76e9)
+def test_a_side_is_told_only_where_the_median_slope_lies_there(
+    points: list[tuple[int, float]], limit: float, start: float
+) -> None:
+    points.sort()
+    ats, values = [start + at for at, _ in points], [value for _, value in points]
+    median = float(np.median(pair_slopes(ats, values)))
+    side = median_side(ats, values, limit)
+    assert side in (0, 1 if median > limit else -1)
+    if len(points) % 4 in (2, 3) and abs(median - limit) > 1e-6 * (1 + abs(limit)):
+        assert side != 0, "the middle slope of an odd number is clear of the limit"
+
+
+def test_what_is_close_or_too_large_is_told_by_nobody() -> None:
+    line = [float(each) for each in range(10)]
+    assert median_side(line, line, 1.0) == 0
+    assert median_side(line, line, 0.999999) == 1
+    assert median_side(line, line, 1.000001) == -1
+    assert median_side([0.0, 1.0, 2.0, 3.0], [0.0, 0.0, 5.0, 5.0], 2.0) == 0, "the middle two, on either side"
+    assert median_side([0.0, 1e-6], [-1e308, 1e308], 1.0) == 0
 
 
 def test_equal_values_narrow_the_interval_as_in_scipy() -> None:
