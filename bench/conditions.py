@@ -52,7 +52,7 @@ CASES = {
     "page-hinkley": Case(
         "{signal: temp, drift: {up: 3 sigma, against: 1 d, method: page-hinkley}}", "temp", 60.0
     ),
-    "peers": Case("{signal: temp, peers: {up: 9 sigma, median: 6 h}}", "temp", 60.0),
+    "peers": Case("{signal: temp, peers: {up: 9 degC, median: 6 h}}", "temp", 60.0),
     "expected": Case("{signal: temp, expected: {up: 9 sigma, learn: 14 d}}", "temp", 600.0),
     "expected of a counter": Case("{signal: trips, expected: {down: 95 %, learn: 14 d}}", "trips", 600.0),
     "expected silence": Case(
@@ -64,7 +64,7 @@ CASES = {
         "{signal: temp, flapping: {at_least: 40, over: 1 h, above: 24 degC}}", "temp", 120.0
     ),
     "used": Case("{signal: trips, used: {of: 4000000}}", "trips", 60.0),
-    "then": Case("{signal: fault, is: break, then: {signal: mode, is: normal, within: 2 d}}", "fault", 60.0),
+    "then": Case("{signal: fault, is: break, then: {signal: mode, is: normal, within: 10 d}}", "fault", 60.0),
 }
 DEVICES = 20
 WARM_DAYS = 42
