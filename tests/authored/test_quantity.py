@@ -8,6 +8,7 @@ from foretell.authored.quantity import (
     QuantityError,
     conversion,
     convert,
+    convert_rate,
     duration,
     parse_unit,
     spell_duration,
@@ -98,3 +99,12 @@ def test_units_and_spelling() -> None:
     assert parse_unit("").dimensionless
     assert spell_duration(3 * 86400) == "3 d"
     assert spell_duration(5400, "zh") == "1.5 小时"
+
+
+@pytest.mark.parametrize("text", ["5 delta_degC", "5 Δ°C", "5 delta_degF"])
+def test_a_difference_is_told_by_where_it_stands_and_not_by_its_unit(text: str) -> None:
+    for difference in (True, False):
+        with pytest.raises(QuantityError):
+            convert(text, "degC", difference=difference)
+    with pytest.raises(QuantityError):
+        convert_rate(f"{text}/h", "degC")

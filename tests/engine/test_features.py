@@ -338,3 +338,16 @@ def test_drift_learns_from_one_value_a_day_if_the_value_holds_for_days() -> None
     for day in range(30):
         site.at(f"{day} 12:00").reads(temp=20.0 + day % 2 + (0 if day < 15 else 12), holds=3 * 86400.0)
     assert [change.kind for change in site.unheard] == ["opened"]
+
+
+def test_it_tells_what_peers_say_and_the_group_stays_as_it_is() -> None:
+    peers = rule("{signal: temp, peers: {up: 10 degC, median: 1 h, at_least: 3}}")
+    engine = Engine(Rulebook((peers,)), EMPTY)
+    engine.link(True, 0.0)
+    for hour in range(4):
+        for name in "abcd":
+            engine.receive([word(name, hour * 3600.0 + 600, 60.0 if name == "a" else 20.0)], hour * 3600.0 + 600)
+    before = engine.snapshot()
+    (told,) = engine.explain("elevator/rule", "a", 4 * 3600.0)
+    assert told["verdict"] is True and told["clauses"][0]["size"] == 4
+    assert engine.snapshot() == before and engine.explain("elevator/rule", "b", 4 * 3600.0)[0]["verdict"] is False

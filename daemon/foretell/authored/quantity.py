@@ -48,6 +48,8 @@ def parse_unit(text: str) -> Any:
     name = text.strip().replace("℃", "degC").replace("°C", "degC").replace("%", "percent").replace("^", "**")
     if not name:
         return _registry().dimensionless
+    if "delta_" in name:  # pint's word for a distance on a scale, which we tell by where the limit stands
+        raise QuantityError(f"'{text}' is not a unit here; write '{text.replace('delta_', '')}'")
     if len(name) > 32 or not _UNIT.match(text.strip()) or re.search(r"\*\*\d{2,}", name):
         raise QuantityError(f"'{text}' is not a unit")
     try:

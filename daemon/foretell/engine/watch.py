@@ -12,6 +12,7 @@ from foretell.engine.conditions import Memory, judge, just_after
 from foretell.engine.counting import CountMemory
 from foretell.engine.facts import CLEARED, LOST_SIGHT, NEVER, NEWS, ONLINE, OPENED, Change, Reading, Verdict
 from foretell.engine.levels import LevelMemory, SilentMemory
+from foretell.engine.peering import PeersMemory
 from foretell.engine.rule import Rule
 
 IDLE, PENDING, OPEN = "idle", "pending", "open"
@@ -379,6 +380,9 @@ class Watch:
         """Where it stands at `at`, as plain values; judged on a copy, so that looking changes nothing."""
         copy = Watch(self.rule, self.device, self.part, 0.0)
         copy.load(self.dump())
+        for mine, its in zip(self.memories, copy.memories, strict=True):
+            if isinstance(mine, PeersMemory) and isinstance(its, PeersMemory):
+                its.group = mine.group  # looked at, not joined: a member is there once
         held_back = copy.held_back(at, at)
         verdict = copy.verdict(at)
         return {
