@@ -140,6 +140,7 @@ SKIPPED_OF = {
     "until one of its conditions has come true for the first time it would be open": {*ALWAYS}
     - {"never seen"},
     "another condition would open it all the same": {"just short"},
+    "whether all that is asked of its signal is over may not be known": {"clear"},
     "a device that hardly speaks is silent in its other signals": {"just short"},
     "its hours leave no room for it": {"out of order"},
     "its 'where' takes no siblings": {*ALWAYS} - {"never seen"},

@@ -114,6 +114,18 @@ def test_a_file_a_folder_and_a_site_are_all_paths(tmp_path: Path) -> None:
     assert not report.failed and len(report.results) == 2, "what was run once is not told twice"
 
 
+def test_a_rule_alone_finds_the_one_that_holds_it_back(tmp_path: Path) -> None:
+    (site(tmp_path) / "rules/elevator/first.yaml").write_text(text_of(WHEN))
+    held = TESTS.replace("for: 30 min", "for: 30 min\nunless: [elevator/first]") % "150 min"
+    file = tmp_path / "rules/elevator/hot.yaml"
+    file.write_text(text_of(WHEN, held))
+    report = test_paths([file], generated=False, only=None)
+    assert not report.problems
+    assert [(each.rule, each.outcome) for each in report.results] == [
+        ("elevator/hot", PASSED), ("elevator/hot", FAILED)
+    ]  # fmt: skip
+
+
 def test_a_site_gives_its_hours(tmp_path: Path) -> None:
     folder = site(tmp_path)
     (folder / "site.yaml").write_text(

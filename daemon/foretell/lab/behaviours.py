@@ -29,8 +29,8 @@ MINUTE, HOUR = 60.0, 3600.0
 WEIGHTS_MAX = 40
 """Readings into which a large count is divided."""
 
-SLOTS = 25
-"""Parts into which the time from one cause to the next is divided."""
+CYCLES = 20
+"""Causes that follow one another in the time over which it is counted how often nothing came of them."""
 
 OPERATIONS_MAX = 200
 """Readings into which a number of operations is divided."""
@@ -482,12 +482,12 @@ class Unanswered:
         self.follow = _asked(follows, world.signal(then.follow_signal), world)
         self.within, self.alone = then.within, then.signal == then.follow_signal
         step = 2.5 * then.within
-        if then.over:
-            step = min(step, then.over / (then.at_least + 0.5))
+        if then.over:  # seldom, so that a long time needs few examples
+            most = then.over / (then.at_least + 0.5)
+            step = min(most, max(step, then.over / CYCLES))
         if step < 1.4 * then.within:
             raise Cannot("so many can hardly be missed in so short a time")
-        self.slot = round_down(step / SLOTS)
-        self.step = SLOTS * self.slot
+        self.step = round_down(step)
         if self.alone and self.cause.signal.type not in ("event", "state"):
             raise Cannot("one signal is to follow itself")
         self.warm = 2 * self.step
@@ -509,13 +509,11 @@ class Unanswered:
 
     def _alone(self, wait: float, mood: str, length: float) -> str:
         """Both on one line; a state comes late rather than never, or it could not be left again."""
-        slots = ["_"] * SLOTS
-        slots[0] = word(str(self.cause.bad))
+        before = round_down(wait)
+        said = f"once {word(str(self.cause.bad))}, {gap(before)}"
         if mood != BAD or self.cause.signal.type == "state":
-            slots[round(wait / self.slot) if mood != SHORT else int(wait / self.slot)] = word(
-                str(self.follow.bad)
-            )
-        return f"values {' '.join(slots)} every {time(self.slot)} for {time(length)}"
+            said += f", once {word(str(self.follow.bad))}"
+        return ", ".join([f"{said}, {gap(self.step - before)}"] * max(1, round(length / self.step)))
 
 
 def _asked(asked: Asked, signal: Signal, world: World) -> Happenings:

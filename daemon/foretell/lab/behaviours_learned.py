@@ -173,7 +173,10 @@ class Apart:
         self.usual, self.values = usual, [usual + offset * self.spread for offset in offsets]
         sigma = TO_SIGMA * statistics.median(abs(value - usual) for value in self.values)
         limit = max(peers.limit * sigma if peers.form == "sigma" else limit, peers.beyond)
-        self.own = {GOOD: usual, SHORT: usual + side * 0.9 * limit, BAD: usual + side * 1.1 * limit}
+        far = 1.1 * limit
+        if self.counter and side < 0 and limit < usual < far:  # it cannot be less than nothing
+            far = (limit + usual) / 2
+        self.own = {GOOD: usual, SHORT: usual + side * 0.9 * limit, BAD: usual + side * far}
         if not self.counter:
             check_range(self.signal, *self.own.values(), *self.values)
         elif min(*self.own.values(), *self.values) < 0:

@@ -53,7 +53,7 @@ from foretell.lab.behaviours_learned import (
     Unusual,
     UnusualSilence,
 )
-from foretell.lab.hinges import Wanted, by_signal, hinges, judged
+from foretell.lab.hinges import Draft, Phase, Stage, Wanted, by_signal, hinges, judged
 from foretell.lab.hours import local, open_for, stretches_of, unix, whole_minute
 from foretell.lab.trial import START, fitting, read_case, run
 from foretell.site.calendars import Hours, Zone
@@ -75,6 +75,10 @@ MAKERS: Mapping[type, Callable[..., Behaviour]] = {
     Drift: Drifting, Rate: Changing, Forecast: Foreseen, Peers: Apart, Expected: Unusual,
     ExpectedSilence: UnusualSilence,
 }  # fmt: skip
+
+
+FADING = (Level, Rate, Drift, Forecast, Stuck, Peers, Expected)
+"""Conditions that are unknown once their signal was not heard for long."""
 
 
 class Generated(NamedTuple):
@@ -105,50 +109,6 @@ def generate(rule: Rule, kind: Kind, zone: Zone) -> Iterator[Generated]:
     for title, make in _OTHERS.items():
         yield writer.case(title, first, make)
     yield writer.never_seen()
-
-
-class Phase(NamedTuple):
-    """A stretch of a case: the mood of each condition, and for how long. Without moods nothing is said."""
-
-    moods: Mapping[int, str]
-    length: float
-    clears: bool = False
-    """What the rule clears by, if no condition says it, is as it should be."""
-    turned: bool = False
-    """Readings come in turned pairs."""
-
-
-class Stage(NamedTuple):
-    """A rule with its hinge: the phases up to the turn, the turn itself, and what is known of its times."""
-
-    calm: list[Phase]
-    false: Mapping[int, str]
-    true: Mapping[int, str]
-    leaf: int
-    driver: int
-    checked: tuple[int, ...]
-    """Conditions that share a signal with the turning one, and must be true no sooner than wanted."""
-    turn: float
-    rise: tuple[float, float]
-    fall: tuple[float, float] | None
-    opens_by: float
-    """Seconds after the turn by which the rule must be open."""
-    last: float
-    """How long the phase after the turn lasts."""
-    start: float | None = None
-    guessed: bool = False
-    """It learns over several of the rule's hours: only a run shows whether the example comes out."""
-
-
-class Draft(NamedTuple):
-    """A case before it is written down."""
-
-    phases: Sequence[Phase]
-    expect: ExpectModel
-    acts: Sequence[str] = ()
-    tail: str = ""
-    like: str = ""
-    twice: bool = False
 
 
 class _Writer:
@@ -194,6 +154,8 @@ class _Writer:
         rule = self.rule
         mutes = tuple(each.condition for each in rule.unless if isinstance(each.condition, Level))
         world = World(self.kind, rule.clear, mutes, self.facts.device, rule.signals, pace)
+        if all(any(isinstance(each, kind) for each in rule.conditions) for kind in (Peers, Silent)):
+            raise Cannot("its siblings would be silent, too")
         self.behaviours = {group: self._behaviour(group, world, driver) for group in self.groups}
         seen: set[str] = set()
         for group in self.groups:
@@ -284,6 +246,9 @@ class _Writer:
             self._say(Phase(_moods(wanted), MARGIN))
         self._check_silence(leaf, true, verdict=True)
         self._check_silence(leaf, false, verdict=False)
+        self._check_learned(leaf, true, false)
+        self._check_silent_signals(true, verdict=True)
+        self._check_silent_signals(false, verdict=False)
         standing = [index for index in false if false[index] and self._of(index).rise[1] > 0.0]
         for index in standing:
             absent = getattr(self.rule.conditions[index], "absence", False)
@@ -315,8 +280,42 @@ class _Writer:
             gone = isinstance(self.rule.conditions[group[0]], Level)
             known: dict[int, Verdict] = dict(wanted)
             known |= {each: None for each in wanted if each not in group and (gone or not self._stands(each))}
-            if leaf not in group or judged(self.rule, known) is not verdict:
+            fading = {each: False for each, said in known.items() if said is None}
+            early = verdict and judged(self.rule, {**known, **fading, leaf: not wanted[leaf]}) is True
+            if early or leaf not in group or judged(self.rule, known) is not verdict:
                 raise Cannot("of a device that says nothing the rest cannot be known")
+
+    def _check_learned(self, leaf: int, true: Wanted, false: Wanted) -> None:
+        """A device that begins with being gone has learned nothing when it comes."""
+        group = next(group for group in self.groups if leaf in group)
+        said = self._of(leaf).say([_moods(false)[each] for each in group], MARGIN)
+        if self._hushes(group, [_moods(false)[each] for each in group], said):
+            fresh = {each: None for each in true if each not in group and self._of(each).warm > 0.0}
+            if judged(self.rule, {**true, **fresh}) is not True:
+                raise Cannot("of a device that says nothing at first the rest cannot be known")
+
+    def _check_silent_signals(self, wanted: Wanted, *, verdict: bool) -> None:
+        """Of a signal that is silent nothing else is known after a while."""
+        silent = {
+            condition.signal
+            for leaf, condition in enumerate(self.rule.conditions)
+            if isinstance(condition, Silent) and condition.signal and wanted[leaf]
+        }
+        known: dict[int, Verdict] = dict(wanted)
+        for leaf, condition in enumerate(self.rule.conditions):
+            if condition.signal in silent and isinstance(condition, FADING) and not self._stands(leaf):
+                known[leaf] = None
+        if judged(self.rule, known) is not verdict:
+            raise Cannot("of a signal that is silent nothing else can be known")
+
+    def surely(self, stage: Stage) -> dict[int, Verdict]:
+        """What is known of the false state: of conditions on one signal only the one that speaks for them."""
+        known: dict[int, Verdict] = {leaf: mood == BAD for leaf, mood in stage.false.items()}
+        for group, behaviour in self.behaviours.items():
+            if isinstance(behaviour, Joint):
+                speaks = stage.driver if stage.driver in group else group[0]
+                known |= {leaf: None for leaf in group if leaf != speaks}
+        return known
 
     def _stands(self, leaf: int) -> bool:
         """A state stands until the next word, however long that takes."""
@@ -390,7 +389,7 @@ class _Writer:
         lines: dict[str, list[str]] = {}
         for phase in draft.phases:
             for line, said in self._say(phase).items():
-                lines.setdefault(line, []).append(f"shuffled, {said}" if phase.turned else said)
+                lines.setdefault(line, []).append(said)
         if draft.tail:
             line = next(iter(lines))
             lines[line].append(draft.tail)
@@ -413,6 +412,11 @@ class _Writer:
             said = behaviour.say(moods, phase.length)
             if self._hushes(group, moods, said):
                 speaker = next(iter(said))
+            if phase.turned and all(mood == GOOD for mood in moods):  # what is bad must go on being so
+                said = {
+                    line: text if text.startswith("gap") else f"shuffled, {text}"
+                    for line, text in said.items()
+                }
             lines |= said
         lines |= self._clearing(phase)
         if not phase.moods:
@@ -466,6 +470,10 @@ class _Writer:
         return Generated("never seen", model)
 
 
+def _shuffled(said: str) -> str:
+    return said if said.startswith("gap") else f"shuffled, {said}"
+
+
 def _unheard(condition: Condition) -> Verdict:
     """What a condition says of a device that was never heard."""
     if isinstance(condition, Silent):
@@ -512,8 +520,13 @@ def _clear(writer: _Writer, stage: Stage) -> Draft:
         expect = ExpectModel(clears=f"at {time(over)}", tickets=1, holds=False)
         after = Phase(stage.false, writer.whole(MARGIN))
         return Draft([*above.phases, after], expect, [f"repair at {time(over)}"])
+    if clear is None and judged(writer.rule, writer.surely(stage)) is not False:
+        raise Cannot("whether all that is asked of its signal is over may not be known")
     dwell = clear.dwell if clear else 0.0
     most = stage.fall[1] + dwell + (clear.quiet if clear else 0.0) + 2 * MARGIN
+    turns = writer.rule.conditions[stage.leaf]
+    if isinstance(turns, Silent) or ONLINE in turns.signals:  # what was not heard meanwhile is learned anew
+        most += max(each.warm for each in writer.behaviours.values())
     length = writer.whole(max(most, writer.clears_within(stage, over, dwell, most)))
     expect = ExpectModel(
         clears=f"between {time(over + dwell)} and {time(over + length)}", tickets=1, holds=False

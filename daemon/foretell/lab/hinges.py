@@ -1,13 +1,15 @@
-"""Where a rule turns: verdicts of its conditions of which one alone decides."""
+"""Where a rule turns: verdicts of its conditions of which one alone decides, and the way there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import NamedTuple
 
 from foretell.engine.conditions import judge
 from foretell.engine.facts import Verdict
 from foretell.engine.rule import Rule
+from foretell.engine.rulebook.words import ExpectModel
 from foretell.lab.behaviours import Cannot
 
 LEAVES_MAX = 8
@@ -15,6 +17,50 @@ LEAVES_MAX = 8
 
 Wanted = dict[int, bool]
 """The verdict that each condition is to have."""
+
+
+class Phase(NamedTuple):
+    """A stretch of a case: the mood of each condition, and for how long. Without moods nothing is said."""
+
+    moods: Mapping[int, str]
+    length: float
+    clears: bool = False
+    """What the rule clears by, if no condition says it, is as it should be."""
+    turned: bool = False
+    """Readings come in turned pairs."""
+
+
+class Stage(NamedTuple):
+    """A rule with its hinge: the phases up to the turn, the turn itself, and what is known of its times."""
+
+    calm: list[Phase]
+    false: Mapping[int, str]
+    true: Mapping[int, str]
+    leaf: int
+    driver: int
+    checked: tuple[int, ...]
+    """Conditions that share a signal with the turning one, and must be true no sooner than wanted."""
+    turn: float
+    rise: tuple[float, float]
+    fall: tuple[float, float] | None
+    opens_by: float
+    """Seconds after the turn by which the rule must be open."""
+    last: float
+    """How long the phase after the turn lasts."""
+    start: float | None = None
+    guessed: bool = False
+    """It learns over several of the rule's hours: only a run shows whether the example comes out."""
+
+
+class Draft(NamedTuple):
+    """A case before it is written down."""
+
+    phases: Sequence[Phase]
+    expect: ExpectModel
+    acts: Sequence[str] = ()
+    tail: str = ""
+    like: str = ""
+    twice: bool = False
 
 
 def hinges(rule: Rule, leaf: int, group: Sequence[int]) -> Iterator[tuple[Wanted, Wanted]]:

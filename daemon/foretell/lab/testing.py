@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from foretell.authored.document import Document, read
 from foretell.authored.problems import Problem
 from foretell.clock import monotonic
-from foretell.config import Bundle, build, gather, read_settings, shipped
+from foretell.config import Bundle, Source, build, gather, read_settings, shipped
 from foretell.engine.rule import Rule
 from foretell.engine.rulebook import TestModel
 from foretell.intake.fold import Plan
@@ -136,11 +136,11 @@ def test_paths(paths: Sequence[Path], *, generated: bool, only: str | None) -> R
     began = monotonic()
     results: list[Result] = []
     problems: list[Problem] = []
-    for bundle, wrong in map(_bundle, paths) if paths else [gather([shipped("sensors")], [shipped("rules")])]:
+    for bundle, tested, wrong in map(_gathered, paths) if paths else [_shipped()]:
         plan, found = build(bundle)
         problems += [problem for problem in (*wrong, *found) if problem not in problems]
         if plan is not None:
-            results += [result for result in _of_plan(plan, bundle, generated, only) if result not in results]
+            results += [each for each in _of_plan(plan, tested, generated, only) if each not in results]
     if not results and not problems:
         what = f"nothing is called '{only}'" if only else "there is no rule, so nothing was tested"
         problems.append(Problem(str(paths[0]) if paths else "rules", 1, 1, "", what))
@@ -149,32 +149,50 @@ def test_paths(paths: Sequence[Path], *, generated: bool, only: str | None) -> R
 
 test_paths.__test__ = False  # type: ignore[attr-defined]
 
+Gathered = tuple[Bundle, tuple[Source, ...], list[Problem]]
+"""What a plan is built from, which rules of it are to be tested, and what is wrong with files."""
 
-def _bundle(path: Path) -> tuple[Bundle, list[Problem]]:
-    """The files of a site, or those of a folder or file among the kinds that stand around it."""
+
+def _shipped() -> Gathered:
+    bundle, problems = gather([shipped("sensors")], [shipped("rules")])
+    return bundle, bundle.sources, problems
+
+
+def _gathered(path: Path) -> Gathered:
+    """The files of a site; or those of a folder or file, among the kinds and rules that stand around it."""
     if not path.exists():
-        return Bundle(()), [Problem(str(path), 1, 1, "", "there is no such file or folder")]
+        return Bundle(()), (), [Problem(str(path), 1, 1, "", "there is no such file or folder")]
     if path.is_dir() and (path / "site.yaml").is_file():
         path = path / "site.yaml"
     if path.is_file() and (path.name == "site.yaml" or _is_site(path)):
         settings, problems = read_settings(path)
         if settings is None:
-            return Bundle(()), problems
+            return Bundle(()), (), problems
         bundle, wrong = gather(settings.sensors, settings.rules, settings.source)
-        return bundle, problems + wrong
+        return bundle, bundle.sources, problems + wrong
     home = path if path.is_dir() and (path / "rules").is_dir() else _root(path).parent
-    beside = [folder for folder in (home / "sensors",) if folder.is_dir()]
-    around, _ = gather([shipped("sensors"), *beside], [])
     own, problems = gather([], [path / "rules"]) if home == path else _gather_below(path, _root(path))
+    beside = {room: [folder for folder in (home / room,) if folder.is_dir()] for room in ("sensors", "rules")}
+    around, _ = gather([shipped("sensors"), *beside["sensors"]], [shipped("rules"), *beside["rules"]])
     # A kind that stands beside the rules may be another than the shipped one, whose profiles do not fit it.
-    kinds = {source.key: source for source in around.sources if source.key.endswith("/kind.yaml")}
-    sources = kinds | {source.key: source for source in own.sources}
-    return Bundle(tuple(sources[key] for key in sorted(sources))), problems
+    wanted = {f"rules/{name}.yaml" for source in own.sources for name in _named_rules(source)}
+    sources = {
+        each.key: each for each in around.sources if each.key.endswith("/kind.yaml") or each.key in wanted
+    }
+    sources |= {source.key: source for source in own.sources}
+    return Bundle(tuple(sources[key] for key in sorted(sources))), own.sources, problems
 
 
-def _of_plan(plan: Plan, bundle: Bundle, generated: bool, only: str | None) -> Iterator[Result]:
+def _named_rules(source: Source) -> list[str]:
+    """The rules that hold this one back, which it cannot be read without."""
+    document, _ = read(source.text, source.label)
+    unless = document.value.get("unless") if isinstance(document.value, dict) else None
+    return [word for word in unless if isinstance(word, str)] if isinstance(unless, list) else []
+
+
+def _of_plan(plan: Plan, tested: Sequence[Source], generated: bool, only: str | None) -> Iterator[Result]:
     rules = plan.rulebook.written
-    for source in bundle.sources:
+    for source in tested:
         rule = rules.get(source.key.removeprefix("rules/").removesuffix(".yaml"))
         if rule is None or not source.key.startswith("rules/"):
             continue
