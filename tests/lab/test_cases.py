@@ -270,7 +270,7 @@ def trees(draw: st.DrawFn) -> str:
     return node(2)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(when=trees())
 def test_whatever_the_tree_nothing_fails_and_nothing_is_lost(when: str) -> None:
     results = made(rule(when), when, "")
@@ -279,7 +279,7 @@ def test_whatever_the_tree_nothing_fails_and_nothing_is_lost(when: str) -> None:
     assert all(each.reason for each in results if each.outcome == SKIPPED)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=60, derandomize=True)
 @given(when=trees(), data=st.data())
 def test_a_rule_turns_on_its_hinge(when: str, data: st.DataObject) -> None:
     of = rule(when)
