@@ -40,7 +40,8 @@ class Count(NamedTuple):
 
     @property
     def samples(self) -> bool:
-        return self.type in ("gauge", "event")
+        # Asked for its absence, an event is a good word, whenever it comes.
+        return self.type in ("gauge", "event") and not self.absence
 
     @property
     def restless(self) -> bool:
