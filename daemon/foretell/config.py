@@ -299,7 +299,7 @@ def draft(bundle: Bundle) -> tuple[Plan, list[Problem]]:
         for facts in listing.estate.devices.values()
         if facts.kind not in kinds
     ]
-    return Plan(bundle.id, Profiles(tuple(profiles)), rulebook, kinds, listing.estate), problems
+    return Plan(bundle.id, Profiles(tuple(profiles)), rulebook, kinds, listing.estate, listing), problems
 
 
 def _listing(bundle: Bundle) -> tuple[Listing, list[Problem]]:

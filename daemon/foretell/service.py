@@ -360,6 +360,7 @@ class Service:
             self.fold.plan.kinds,
             {name: device.title for name, device in model.devices.items() if device.title},
             {name: title for name in model.devices if (title := place_title(model, name))},
+            self.fold.plan.listing,
         )
 
     def status(self) -> Status:

@@ -117,8 +117,8 @@ def test_a_rule_that_is_gone_still_makes_a_ticket() -> None:
     change = tell(rule="lift/withdrawn")
     assert policy.texts(change, DESK)["zh"]["title"] == "lift/withdrawn"
     assert policy.route(change, DESK) == ""
-    assert policy.due(change, DESK) == NOW + 1 + policy.DEFAULT_WITHIN
+    assert policy.judged(change, DESK).due == NOW + 1 + policy.DEFAULT_WITHIN
 
 
 def test_due_counts_from_when_we_could_first_know() -> None:
-    assert policy.due(tell(), DESK) == NOW + 1 + 2 * DAY
+    assert policy.judged(tell(), DESK).due == NOW + 1 + 2 * DAY

@@ -98,7 +98,7 @@ def test_the_score_is_households_times_moments_times_severity_times_urgency() ->
         3,
     )
     assert judged.score == 3600.0 and judged.lane == PLANNED
-    assert judged.factors["moments"] == [["leaving-home", 5.0]]
+    assert judged.factors["moments"] == [["leaving-home", 5.0, "leaving home", "出门"]]
 
 
 def test_one_lift_of_two_weighs_half() -> None:

@@ -394,7 +394,7 @@ def test_a_rule_that_opens_too_much_gets_a_ticket_of_its_own() -> None:
     assert texts["zh"]["reason"] == "今日触发 21 次，每日上限 20 次，1 次未开单：a-1"
     assert "edited" in texts["en"]["do"] and "修改" in texts["zh"]["do"]
     assert policy.route(change, DESK) == "engineer"
-    assert policy.due(change, DESK) == change.noticed + DAY
+    assert policy.judged(change, DESK).due == change.noticed + DAY
 
 
 def test_more_than_can_be_named_is_said_to_be_more() -> None:

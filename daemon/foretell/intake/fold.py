@@ -26,6 +26,7 @@ from foretell.intake.journal import (
 from foretell.intake.profiles import Profiles, Route
 from foretell.site.estate import EMPTY, Estate
 from foretell.site.kinds import CLOCK_SKEW, REASONS, REJECTED, Kind
+from foretell.site.listing import Listing
 
 
 class Plan(NamedTuple):
@@ -36,6 +37,7 @@ class Plan(NamedTuple):
     rulebook: Rulebook
     kinds: dict[str, Kind]
     estate: Estate = EMPTY
+    listing: Listing | None = None
 
 
 class Repair(msgspec.Struct):

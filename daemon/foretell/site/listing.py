@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -12,6 +13,7 @@ from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.validate import Strict, Text
 from foretell.site.calendars import Calendar, CalendarModel, Zone, ZoneError, read_calendars
 from foretell.site.estate import EMPTY, Estate, Facts, Place, lineage
+from foretell.site.moments import MomentModel, Presence, Preset, RouteModel, households_of, read_presence
 
 Limits = dict[str, dict[str, str | float]]
 """By rule id and name of the limit, what it is here."""
@@ -22,6 +24,7 @@ class PlaceModel(Strict):
 
     title: Text | None = None
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,31}$")] = "building"
+    households: Annotated[int, Field(ge=0, le=100_000)] | None = None
     in_: str | None = Field(default=None, alias="in")
     limits: Limits = Field(default={})
 
@@ -34,6 +37,7 @@ class DeviceModel(Strict):
     place: str | Text | None = Field(default=None, description="the id of a place, or its name in words")
     model: str | None = None
     via: str | None = Field(default=None, description="the gateway or feeder that it hangs on")
+    serves: list[str] = Field(default=[], max_length=64, description="places; its own place if none is named")
     limits: Limits = Field(default={})
 
 
@@ -59,6 +63,13 @@ class ListingModel(Strict):
     )
     devices: dict[str, DeviceModel] = Field(default={}, max_length=5000)
     limits: Limits = Field(default={})
+    estate: Preset = Field(default="residential", description="the moments that the site begins with")
+    moments: dict[Annotated[str, Field(pattern=r"^[a-z][a-z-]{1,31}$")], MomentModel] = Field(
+        default={}, max_length=32
+    )
+    routes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")], RouteModel] = Field(
+        default={}, max_length=64
+    )
 
 
 class Moved(NamedTuple):
@@ -69,6 +80,13 @@ class Moved(NamedTuple):
     path: Path
 
 
+class Served(NamedTuple):
+    """Households that a device serves (0: not known); devices that serve the same, itself among them."""
+
+    households: int
+    alike: int
+
+
 class Listing(NamedTuple):
     """All that, as plain values."""
 
@@ -77,6 +95,26 @@ class Listing(NamedTuple):
     estate: Estate
     document: Document
     model: ListingModel
+    presence: Presence
+
+    def served(self, device: str) -> Served:
+        """How many households the device serves, and how many devices of its kind serve the same places."""
+        facts = self.estate.devices.get(device)
+        if facts is None:
+            return Served(0, 1)
+        mine = self._serves(facts)
+        households = {name: place.households or 0 for name, place in self.model.places.items()}
+        inside = {name: place.inside for name, place in self.estate.places.items()}
+        alike = [
+            each
+            for each in self.estate.devices.values()
+            if each.kind == facts.kind and self._serves(each) == mine
+        ]
+        return Served(households_of(mine, households, inside), len(alike) if mine else 1)
+
+    def _serves(self, facts: Facts) -> tuple[str, ...]:
+        named = self.model.devices[facts.device].serves
+        return tuple(sorted(named)) or facts.place[-1:]
 
     def moved(self, rule_id: str, facts: Facts | None = None) -> dict[str, Moved]:
         """The limits of a rule as they stand for a device: its own before its place's, before the site's."""
@@ -107,13 +145,15 @@ class Listing(NamedTuple):
         ]
 
 
+@functools.cache
 def no_site() -> Listing:
     """The surroundings of rules that are looked at on their own."""
     model = ListingModel(zone="UTC")
     document = Document("site.yaml")
     zone = Zone(model.zone)
     calendars, _ = read_calendars(document, ("calendars",), _CALENDARS, zone, "")
-    return Listing(zone, calendars, EMPTY, document, model)
+    presence, _ = read_presence(document, model.estate, {}, {}, zone, "", calendars)
+    return Listing(zone, calendars, EMPTY, document, model, presence)
 
 
 def read_listing(document: Document, model: ListingModel) -> tuple[Listing | None, list[Problem]]:
@@ -138,7 +178,14 @@ def read_listing(document: Document, model: ListingModel) -> tuple[Listing | Non
             problems.append(document.problem_at((*at, "via"), f"unknown device '{body.via}'", hint))
         elif body.via is not None and _hangs_on(devices, body.via, name):
             problems.append(document.problem_at((*at, "via"), f"'{name}' hangs on itself"))
-    return Listing(zone, calendars, Estate(places, devices), document, model), problems
+        for index, place in enumerate(body.serves):
+            if place not in places:
+                hint = did_you_mean(place, places) or "list it under 'places'"
+                problems.append(document.problem_at((*at, "serves", index), f"unknown place '{place}'", hint))
+    presence, wrong = read_presence(
+        document, model.estate, model.moments, model.routes, zone, model.holidays, calendars
+    )
+    return Listing(zone, calendars, Estate(places, devices), document, model, presence), problems + wrong
 
 
 def _hangs_on(devices: Mapping[str, Facts], device: str, other: str) -> bool:

@@ -13,6 +13,7 @@ from foretell.engine.facts import CLEARED, LOST_SIGHT, NEWS, OPENED, Change
 from foretell.tickets import lifecycle, policy
 from foretell.tickets.lifecycle import ACKNOWLEDGED, CLOSED, FIXED, LIVE, OPEN, NotAllowed
 from foretell.tickets.policy import Desk
+from foretell.tickets.priority import SAFETY
 from foretell.tickets.store import open_store, prepare, transaction
 from foretell.tickets.tables import act, applied, event, holding, ticket
 
@@ -81,6 +82,8 @@ class Ledger:
             values: dict[str, Any] = {"condition": condition}
             if change.kind == NEWS and change.reason["why"] in ("worse", "budget"):
                 values["texts"] = policy.texts(change, desk)
+                anew = _judged(change, desk)
+                values |= anew | {"due_at": min(row.due_at, anew["due_at"])}  # never put off by the machine
             _update(db, row.id, **values)
             _add_event(db, row.id, change.kind, change)
 
@@ -117,8 +120,8 @@ class Ledger:
                     "closed_at": None,
                     "outcome": None,
                     "fixed_at": None,
-                    "due_at": policy.due(change, desk),
                     "texts": policy.texts(change, desk),
+                    **_judged(change, desk),
                 }
             _update(db, ticket_id, **values)
         holds = holding.c.ticket_id == ticket_id, holding.c.rule == change.rule
@@ -139,8 +142,8 @@ class Ledger:
             "touched": False,
             "opened_at": change.at,
             "noticed_at": change.noticed,
-            "due_at": policy.due(change, desk),
             "texts": policy.texts(change, desk),
+            **_judged(change, desk),
             "mode": change.mode,
         }
         key = db.execute(ticket.insert().values(**values)).inserted_primary_key
@@ -250,7 +253,9 @@ class Ledger:
         """Tickets of one mode as plain values, most urgent first, then the last closed. Unix seconds."""
         urgency = sa.case((ticket.c.state == CLOSED, -ticket.c.closed_at), else_=ticket.c.due_at)
         query = sa.select(ticket).where(ticket.c.mode == mode)
-        query = query.order_by(ticket.c.state == CLOSED, urgency, ticket.c.id).limit(limit)
+        # As priority.order: safety, then by due; of equals the higher score, then the older.
+        work = ticket.c.lane != SAFETY, urgency, -ticket.c.score, ticket.c.opened_at, ticket.c.id
+        query = query.order_by(ticket.c.state == CLOSED, *work).limit(limit)
         if live_only:
             query = query.where(ticket.c.state.in_(LIVE))
         with self._reader.connect() as db:
@@ -285,6 +290,13 @@ class Ledger:
         )
         with self._reader.connect() as db:
             return [max(0.0, row[1] - row[0]) for row in db.execute(query)]
+
+
+def _judged(change: Change, desk: Desk) -> dict[str, Any]:
+    judged = policy.judged(change, desk)
+    return {
+        "due_at": judged.due, "lane": judged.lane, "score": judged.score, "judgement": _plain(judged.factors),
+    }  # fmt: skip
 
 
 def _update(db: sa.Connection, ticket_id: int, **values: Any) -> None:

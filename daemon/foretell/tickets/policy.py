@@ -12,6 +12,9 @@ from foretell.engine.facts import MISBEHAVES, Change
 from foretell.engine.rule import Rulebook
 from foretell.engine.rulebook import RuleModel
 from foretell.site.kinds import Kind
+from foretell.site.listing import Listing, no_site
+from foretell.site.moments import UNKNOWN_ROUTE
+from foretell.tickets.priority import Finding, Judgement, judge
 from foretell.tickets.wording import number, sentence, spell_number, text_of
 
 REOPEN_WITHIN = 7 * 86400.0
@@ -30,6 +33,7 @@ class Desk(NamedTuple):
     kinds: Mapping[str, Kind]
     titles: Mapping[str, Text]
     places: Mapping[str, Text]
+    listing: Listing | None = None
 
 
 def texts(change: Change, desk: Desk) -> dict[str, dict[str, str]]:
@@ -112,12 +116,41 @@ def route(change: Change, desk: Desk) -> str:
     return rule.authored.ticket.route if rule else ""
 
 
-def due(change: Change, desk: Desk) -> float:
-    """When the work is due: within what the rule allows, counted from when we could first know."""
-    if change.failure_mode == MISBEHAVES:
-        return change.noticed + MISBEHAVING_WITHIN
+def judged(change: Change, desk: Desk) -> Judgement:
+    """By when the work is due and what it is worth, counted from when we could first know."""
+    listing = desk.listing or no_site()
+    who = listing.presence.routes.get(route(change, desk), UNKNOWN_ROUTE)
     rule = desk.rulebook.rules.get(change.rule)
-    return change.noticed + (rule.authored.ticket.within if rule else DEFAULT_WITHIN)
+    if change.failure_mode == MISBEHAVES or rule is None:
+        within = MISBEHAVING_WITHIN if change.failure_mode == MISBEHAVES else DEFAULT_WITHIN
+        return judge(Finding(change.noticed, within, False, (), who))
+    model: RuleModel = rule.authored
+    facts = listing.estate.facts(change.device, change.device_kind)
+    served = listing.served(change.device)
+    finding = Finding(
+        noticed=change.noticed,
+        within=model.ticket.within,
+        safety=model.ticket.safety,
+        moments=listing.presence.of(facts, model.moment),
+        route=who,
+        households=served.households,
+        alike=served.alike,
+        earliest=_earliest(change, model),
+    )
+    return judge(finding)
+
+
+def _earliest(change: Change, model: RuleModel) -> float | None:
+    """Seconds until owners would notice: the soonest that a clause forecasts, else what the rule says."""
+    forecast = [
+        clause.get("fitted_at", clause["at"]) + clause["time_left"][0] - change.noticed
+        for clause in change.evidence
+        if clause.get("verdict") and clause.get("time_left") and clause["time_left"][0] is not None
+    ]
+    if forecast:
+        return max(0.0, min(forecast))
+    told: float | str | None = model.ticket.noticed_in
+    return 0.0 if isinstance(told, str) else told
 
 
 def reason(change: Change, desk: Desk, language: str) -> str:

@@ -66,19 +66,23 @@ def judge(finding: Finding) -> Judgement:
     else:
         due, moment = _before_owners(finding, noticeable, limit)
     spoiled = _spoiled(finding.moments, noticeable)
-    exposure = max(1, finding.households) * sum(weight for _, weight in spoiled) / max(1, finding.alike)
+    exposure = max(1, finding.households) * sum(each.weight for each in spoiled) / max(1, finding.alike)
     severity = 4 if finding.safety else _grade(finding.within, SEVERITIES)
     urgency = 4 if finding.safety else _grade(due - finding.noticed, URGENCIES)
     factors = {
         "households": finding.households, "alike": finding.alike,
-        "moments": [[name, weight] for name, weight in spoiled],
+        "moments": [[each.id, each.weight, each.title.en, each.title.zh] for each in spoiled],
         "exposure": round(exposure, 1), "severity": severity, "urgency": urgency,
         "noticeable": noticeable, "earliest": finding.earliest, "limit": limit,
         "arrive": finding.route.arrive(finding.noticed), "route": finding.route.id,
+        "route_title": finding.route.title.model_dump(),
+        "within": finding.within, "left": due - finding.noticed,
         "moment": moment and moment[0].id, "moment_at": moment and moment[1],
+        "moment_title": moment and moment[0].title.model_dump(),
     }  # fmt: skip
     lane = SAFETY if finding.safety else PLANNED
-    return Judgement(lane, due, round(exposure * severity * urgency, 1), factors)
+    score = round(exposure * severity * urgency, 1)
+    return Judgement(lane, due, score, factors | {"lane": lane, "score": score, "due": due})
 
 
 def _before_owners(
@@ -94,9 +98,9 @@ def _before_owners(
     return max(finding.noticed, min(limit, at)), (moment, at)
 
 
-def _spoiled(moments: tuple[Moment, ...], noticeable: float) -> list[tuple[str, float]]:
+def _spoiled(moments: tuple[Moment, ...], noticeable: float) -> list[Moment]:
     """The moments that begin or go on within a day of the instant at which owners would notice."""
-    return [(each.id, each.weight) for each in moments if each.first(noticeable) <= noticeable + SPAN]
+    return [each for each in moments if each.first(noticeable) <= noticeable + SPAN]
 
 
 def _grade(span: float, table: tuple[tuple[float, int], ...]) -> int:

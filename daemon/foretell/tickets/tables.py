@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; checked against the migrations themselves by a test."""
 
 metadata = sa.MetaData(
@@ -35,6 +35,9 @@ ticket = sa.Table(
     sa.Column("outcome", sa.String(24)),
     sa.Column("texts", sa.JSON, nullable=False),
     sa.Column("mode", sa.String(8), nullable=False, server_default="live"),
+    sa.Column("lane", sa.String(8), nullable=False, server_default="planned"),
+    sa.Column("score", sa.Float, nullable=False, server_default="0"),
+    sa.Column("judgement", sa.JSON, nullable=False, server_default="{}"),
 )
 sa.Index(
     "one_live_ticket",

@@ -180,6 +180,10 @@ class TicketModel(Strict):
     failure_mode: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
     route: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
     within: Duration
+    noticed_in: Literal["now"] | Duration | None = Field(
+        default=None, description="how long until owners notice, where the condition does not forecast it"
+    )
+    safety: bool = Field(default=False, description="people are in danger: at once, before all else")
     do: Text
 
 
