@@ -386,6 +386,7 @@ class Service:
             watches=standing["watches"],
             open_watches=standing["open"],
             problems=self.problems,
+            zone=model.zone,
         )
 
     def counters(self) -> Counters:

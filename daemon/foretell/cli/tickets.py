@@ -11,17 +11,18 @@ import typer
 
 from foretell.cli.terminal import (
     FINDINGS,
-    UNREACHABLE,
     USAGE,
     ConfigOption,
     JsonOption,
     bundle_of,
     fail,
     ledger_of,
+    local,
     settings_of,
     show,
     site_file,
     spoken,
+    unheard,
 )
 from foretell.clock import SystemClock, spell
 
@@ -43,7 +44,7 @@ def tickets_by_default(
     mode: Mode = "live",
     as_json: JsonOption = False,
 ) -> None:
-    """The tickets, most urgent first."""
+    """The tickets, most urgent first. / 工单列表。"""
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _list(config, everything, mode, as_json)
@@ -66,23 +67,26 @@ def _list(config: Path | None, everything: bool, mode: str, as_json: bool) -> No
         raise fail(f"there is no mode '{mode}'; use {' or '.join(MODES)}", USAGE)
     with ledger_of(config, write=False) as ledger:
         rows = [ticket_json(row) for row in ledger.tickets(live_only=not everything, mode=mode)]
-    language = spoken(settings_of(config).model.language)
-    show(rows, as_json, lambda: _list_lines(rows, mode, language))
+    model = settings_of(config).model
+    show(rows, as_json, lambda: _list_lines(rows, mode, spoken(model.language), model.zone))
 
 
-def _list_lines(rows: list[dict[str, Any]], mode: str, language: str) -> list[str]:
+def _list_lines(rows: list[dict[str, Any]], mode: str, language: str, zone: str) -> list[str]:
+    from foretell.web.words import say
+
     zh, shadow = language == "zh", mode == "shadow"
     lines = []
     if shadow:
         nobody = "Shadow: tickets that would have been opened; nobody is bothered with them."
         lines.append("试运行：以下只是“本会开出”的工单，不打扰任何人。" if zh else nobody)
     for row in rows:
-        lines.append(
-            f"#{row['id']:<5} {row['state']:<13} {row['condition']:<8} due {row['due_at'][:16]}  "
-            f"{row['title'][language]}\n       {row['reason'][language]}"
-        )
+        state = f"{say(language, 'state.' + row['state'])}, {say(language, 'condition.' + row['condition'])}"
+        due = f"{say(language, 'due')} {local(row['due_at'], zone)[:16]}"
+        lines.append(f"#{row['id']:<5} {row['title'][language]}")
+        lines.append(f"       {row['reason'][language]}")
+        lines.append(f"       {state.replace(', ', '，') if zh else state}{'；' if zh else '; '}{due}")
     if not rows:
-        lines.append("no open tickets / 没有未完成的工单")
+        lines.append("没有未完成的工单" if zh else "no open tickets")
     return lines
 
 
@@ -121,51 +125,67 @@ def ticket_show(
     ctx: typer.Context, ticket_id: int, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """One ticket with its whole history and evidence. / 查看一张工单。"""
-    with ledger_of(config or ctx.obj, write=False) as ledger:
+    site = config or ctx.obj
+    with ledger_of(site, write=False) as ledger:
         try:
             row = ledger.ticket(ticket_id)
         except LookupError as error:
             raise fail(str(error), FINDINGS) from error
+    model = settings_of(site).model
     plain = ticket_json(row) | {"events": [event | {"at": spell(event["at"])} for event in row["events"]]}
-    show(plain, as_json, lambda: _ticket_lines(plain))
+    show(plain, as_json, lambda: _ticket_lines(plain, spoken(model.language), model.zone))
 
 
-def _ticket_lines(row: dict[str, Any]) -> list[str]:
+def _ticket_lines(row: dict[str, Any], language: str, zone: str) -> list[str]:
+    from foretell.web.words import say
+
+    colon = "：" if language == "zh" else ": "
+
+    def entry(name: str, text: str) -> str:
+        return f"  {say(language, name)}{colon}{text}"
+
     lines = [
-        f"#{row['id']} {row['title']['en']} / {row['title']['zh']}",
-        f"  {row['reason']['en']}",
-        f"  {row['reason']['zh']}",
+        f"#{row['id']} {row['title'][language]}",
+        entry("why", row["reason"][language]),
+        entry("do", row["do"][language]),
+        entry("route", say(language, f"route.{row['route']}")),
+        entry("due", local(row["due_at"], zone)[:16]),
+        entry("ticket_state", say(language, f"state.{row['state']}")),
+        entry("condition", say(language, f"condition.{row['condition']}")),
     ]
-    lines.append(
-        f"  {row['state']}, condition {row['condition']}, due {row['due_at']}, {row['route']}: "
-        f"{row['do']['en']} / {row['do']['zh']}"
-    )
     if row["outcome"]:
-        lines.append(f"  outcome: {row['outcome']}")
+        lines.append(entry("outcome", say(language, f"outcome.{row['outcome']}")))
     for event in row["events"]:
-        lines.append(f"  {event['at']}  {event['kind']:<12} {event['who']}  {event['rule']} {event['note']}")
-        lines += [f"      {_evidence(clause)}" for clause in event["evidence"]]
+        what = say(language, f"event.{event['kind']}")
+        told = (local(event["at"], zone), what, event["who"], event["rule"], event["note"])
+        lines.append("  " + "  ".join(word for word in told if word))
+        lines += [f"      {_evidence(clause, language)}" for clause in event["evidence"]]
     return lines
 
 
-def _evidence(clause: dict[str, Any]) -> str:
+def _evidence(clause: dict[str, Any], language: str) -> str:
+    from foretell.web.words import say
+
     limit = "/".join(clause["limit"]) if isinstance(clause["limit"], list) else clause["limit"]
-    said = {True: "true", False: "false", None: "unknown"}[clause["verdict"]]
+    said = say(language, {True: "verdict_true", False: "verdict_false"}.get(clause["verdict"], "verdict_none"))
     words = f"{clause['signal'] or 'device'} = {clause['value']}, {clause['verb']} {limit} {clause['unit']}"
-    return f"{words.strip()}: {said}"
+    return f"{words.strip()}{'：' if language == 'zh' else ': '}{said}"
 
 
 def _act(
     config: Path | None, ticket_id: int, who: str | None, act: Callable[[Any, str, float], None]
 ) -> None:
     from foretell.tickets.lifecycle import NotAllowed
+    from foretell.web.words import say
 
     with ledger_of(config, write=True) as ledger:
         try:
             act(ledger, who or getpass.getuser(), SystemClock().now())
-            print(f"#{ticket_id}: {ledger.ticket(ticket_id)['state']}")
+            state = ledger.ticket(ticket_id)["state"]
         except (NotAllowed, LookupError) as error:
             raise fail(str(error), FINDINGS) from error
+    language = spoken(settings_of(config).model.language)
+    print(f"#{ticket_id}{'：' if language == 'zh' else ': '}{say(language, f'state.{state}')}")
 
 
 @tickets.command()
@@ -224,7 +244,9 @@ def explain(
         except LookupError as error:
             raise fail(str(error), FINDINGS) from error
     try:
-        told = ticket_explained(row, open_book(bundle_of(site_file(config))).plan.kinds, settings.store)
+        told = ticket_explained(
+            row, open_book(bundle_of(site_file(config))).plan.kinds, settings.store, settings.model.zone
+        )
     except JournalError as error:
-        raise fail(str(error), UNREACHABLE) from error
+        raise unheard(settings.store, error) from error
     show(told, as_json, lambda: explained_lines(told, spoken(settings.model.language), settings.model.zone))

@@ -17,6 +17,7 @@ from foretell.intake.journal import Journal
 from foretell.lab.command import Plans
 from foretell.lab.rerunning import DIFFERS, OPEN, OUTCOMES, SAME, Again, rerun, stored_rule, whole
 from foretell.site.kinds import Kind
+from foretell.tickets import reckoning
 from foretell.tickets.ledger import MACHINE
 from foretell.tickets.policy import WHY
 from foretell.tickets.standing import standing
@@ -71,7 +72,9 @@ def standing_of(store: Path, plan: Plan, rule: str, device: str) -> dict[str, An
 # -- why a ticket came to be ----------------------------------------------------------------------------
 
 
-def ticket_explained(row: Mapping[str, Any], kinds: Mapping[str, Kind], store: Path) -> dict[str, Any]:
+def ticket_explained(
+    row: Mapping[str, Any], kinds: Mapping[str, Kind], store: Path, zone: str = "UTC"
+) -> dict[str, Any]:
     """A ticket from its first reading to what people did, and its evidence judged again."""
     kind = kinds.get(row["device_kind"])
     steps: list[dict[str, Any]] = []
@@ -83,6 +86,10 @@ def ticket_explained(row: Mapping[str, Any], kinds: Mapping[str, Kind], store: P
         "device": row["device"], "part": row["part"], "rule": row["rule"], "mode": row["mode"],
         "revision": next((event["revision"] for event in row["events"] if event["revision"]), ""),
         "state": row["state"], "condition": row["condition"], "outcome": row["outcome"], "steps": steps,
+        "sums": {
+            language: reckoning.lines(row["judgement"], language, lambda at: wall(at, zone))
+            for language in LANGUAGES
+        },
         "again": _judged_again(row, kind, store),
     }  # fmt: skip
 

@@ -200,6 +200,7 @@ def explained_lines(told: Mapping[str, Any], language: str, zone: str) -> list[s
         f"  {speaker.wall(step['at'])}  {_STEPS[step['step']][speaker.zh]:<9} {step['text'][language]}"
         for step in told["steps"]
     ]
+    lines += [f"  {line}" for line in told["sums"][language]]
     for again in told["again"]:
         lines += _again(again, speaker)
     return lines

@@ -142,14 +142,14 @@ def judged(change: Change, desk: Desk) -> Judgement:
 
 def _earliest(change: Change, model: RuleModel) -> float | None:
     """Seconds until owners would notice: the soonest that a clause forecasts, else what the rule says."""
-    forecast = [
+    forecast: list[float] = [
         clause.get("fitted_at", clause["at"]) + clause["time_left"][0] - change.noticed
         for clause in change.evidence
         if clause.get("verdict") and clause.get("time_left") and clause["time_left"][0] is not None
     ]
     if forecast:
         return max(0.0, min(forecast))
-    told: float | str | None = model.ticket.noticed_in
+    told = model.ticket.noticed_in
     return 0.0 if isinstance(told, str) else told
 
 

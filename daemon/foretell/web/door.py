@@ -29,6 +29,8 @@ class Status(NamedTuple):
     open_watches: int
     problems: tuple[str, ...]
     """What is wrong with the files since the last reload; the old ones are still in force."""
+    zone: str = ""
+    """IANA name of the site's time zone; empty: that of the system."""
 
 
 class Counters(NamedTuple):

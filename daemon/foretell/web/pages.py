@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -83,4 +84,10 @@ class Pages:
 def _reader(request: Request, status: Status) -> view.Reader:
     asked = request.query_params.get("lang")
     language = choose_language(asked, request.headers.get("accept-language", ""), status.language)
-    return view.Reader(language, status.now, asked is not None, "pause" in request.query_params)
+    return view.Reader(
+        language,
+        status.now,
+        asked is not None,
+        "pause" in request.query_params,
+        ZoneInfo(status.zone) if status.zone else None,
+    )

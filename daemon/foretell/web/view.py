@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from foretell.site.kinds import Kind
+from foretell.tickets import reckoning
 from foretell.tickets.lifecycle import CLOSED, FIXED
+from foretell.tickets.priority import SAFETY, order
 from foretell.tickets.wording import number, sentence
 from foretell.web.door import Status
 from foretell.web.spark import Spark, spark
@@ -28,12 +31,17 @@ class Reader(NamedTuple):
     asked: bool
     """The language was asked for in the address, so links keep it."""
     paused: bool = False
+    zone: tzinfo | None = None
+    """The site's; that of the system if it is not known."""
 
     def say(self, key: str, **values: object) -> str:
         return say(self.language, key, **values)
 
     def moment(self, at: float) -> Moment:
-        return Moment(iso(at), stamp(at, self.now, self.language), lasting(self.now - at, self.language))
+        return Moment(iso(at), self.stamp(at), lasting(self.now - at, self.language))
+
+    def stamp(self, at: float) -> str:
+        return stamp(at, self.now, self.language, self.zone)
 
     def link(self, path: str, language: str = "", paused: bool | None = None) -> str:
         """The address with what it must carry on."""
@@ -83,6 +91,9 @@ class Card(NamedTuple):
     closed: Moment | None
     outcome: str
     shadow: bool
+    safety: bool
+    sums: tuple[str, ...]
+    """Why it is due then, and what it is worth."""
 
 
 class Clause(NamedTuple):
@@ -124,13 +135,19 @@ def cards(rows: Sequence[Mapping[str, Any]], reader: Reader) -> tuple[list[Card]
     """Open tickets by due, how many more there are, and the latest closed ones."""
     live = sorted(
         (row for row in rows if row["state"] != CLOSED),
-        key=lambda row: (row["state"] == FIXED, row["due_at"]),
+        key=_place,
     )
     closed = sorted(
         (row for row in rows if row["state"] == CLOSED), key=lambda row: -(row["closed_at"] or 0.0)
     )
     shown = [card(row, reader) for row in live[:OPEN_SHOWN]]
     return shown, max(0, len(live) - OPEN_SHOWN), [card(row, reader) for row in closed[:CLOSED_SHOWN]]
+
+
+def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is fixed waits at the end; the rest in the order of work."""
+    work = order(row["lane"], row["due_at"], row["score"], row["opened_at"], row["id"])
+    return row["state"] == FIXED, *work
 
 
 def card(row: Mapping[str, Any], reader: Reader) -> Card:
@@ -160,6 +177,8 @@ def card(row: Mapping[str, Any], reader: Reader) -> Card:
         closed=reader.moment(row["closed_at"]) if row["closed_at"] else None,
         outcome=_named("outcome", row["outcome"] or "", reader),
         shadow=row["mode"] == SHADOW,
+        safety=row["lane"] == SAFETY,
+        sums=tuple(reckoning.lines(row["judgement"], reader.language, reader.stamp)),
     )
 
 
