@@ -36,6 +36,7 @@ LOOK_EVERY_S = 1.0
 FASTEST_S, START_AND_END_S = 1.0, 8.0
 
 _SAYS = {
+HOUSEHOLDS = 96  # in each of the simulated buildings
     "page": Named("The duty page: {}", "值班页面:{}"),
     "plan": Named(
         "{devices} devices, {days} days in about {minutes:g} min. Seed {seed}.",
@@ -235,12 +236,24 @@ def site_yaml(devices: list[Device], where: Running, web_port: int, language: st
         f'broker: {{host: 127.0.0.1, port: {where.port}, protocol: "{where.protocol}"}}',
         "store: store",
         f"web: {{port: {web_port}}}",
-        "devices:",
+        "places:",
     ]
+    places = {place: f"building-{number}" for number, place in enumerate(_places(devices), 1)}
+    for place, name in places.items():
+        lines.append(f"  {name}: {{title: {_both(place)}, households: {HOUSEHOLDS}}}")
+    lines.append("devices:")
     for device in devices:
-        title, place = (f'{{en: "{each.en}", zh: "{each.zh}"}}' for each in (device.title, device.place))
+        title, place = _both(device.title), places[device.place]
         lines.append(f"  {device.name}: {{kind: {device.kind}, title: {title}, place: {place}}}")
     return "\n".join(lines) + "\n"
+
+
+def _places(devices: list[Device]) -> list[Named]:
+    return list(dict.fromkeys(device.place for device in devices))
+
+
+def _both(name: Named) -> str:
+    return f'{{en: "{name.en}", zh: "{name.zh}"}}'
 
 
 def _opened(row: dict[str, Any]) -> Opened:
