@@ -34,9 +34,9 @@ FINE, FOUND_WANTING, BROKEN, STOPPED = 0, 1, 3, 130
 READY_WITHIN_S, CAUGHT_UP_WITHIN_S, STOP_WITHIN_S = 30.0, 120.0, 12.0
 LOOK_EVERY_S = 1.0
 FASTEST_S, START_AND_END_S = 1.0, 8.0
+HOUSEHOLDS = 96  # in each of the simulated buildings
 
 _SAYS = {
-HOUSEHOLDS = 96  # in each of the simulated buildings
     "page": Named("The duty page: {}", "值班页面:{}"),
     "plan": Named(
         "{devices} devices, {days} days in about {minutes:g} min. Seed {seed}.",
