@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
 from foretell.cli import app
+from foretell.config import read_settings
 from tests.lab.keeper import HOT, HOUR, MINUTE, Keeper, keeping
 
 
@@ -135,3 +139,53 @@ def test_maintenance_that_cannot_be_meant_is_refused(
     done = foretell(keeper, "devices", "maintain", *words)
     assert done.exit_code == code
     assert keeper.ledger.acts_after(0) == []
+
+
+def test_people_read_the_sites_clock_and_their_own_language(keeper: Keeper) -> None:
+    (ticket,) = json.loads(foretell(keeper, "tickets", "--json").stdout)
+    number, due = str(ticket["id"]), ticket["due_at"]
+    zone = read_settings(keeper.file)[0].model.zone  # type: ignore[union-attr]
+    local = datetime.fromisoformat(due).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")
+    for words in (("tickets",), ("tickets", "show", number)):
+        chinese, english = (foretell(keeper, *words, language=each).stdout for each in ("zh", "en"))
+        assert local in chinese and local in english
+        assert "到期时间" in chinese and "待处理" in chinese and "Open" not in chinese
+        assert "Due" in english and "机房" not in english
+    assert foretell(keeper, "tickets", "acknowledge", number, language="zh").stdout == f"#{number}：已接单\n"
+    devices = foretell(keeper, "devices", language="zh").stdout
+    assert "在线" in devices and "项监测" in devices and "watches" not in devices
+    assert "watches" in foretell(keeper, "devices").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("explain", "99"), "没有工单 99"),
+        (("rules", "show", "elevator/hott"), "没有规则“elevator/hott”；您是否想写“elevator/hot”？"),
+        (("devices", "maintain", "lift", "--for", "2h"), "没有设备“lift”"),
+        (("devices", "maintain", "a-1", "--for", "2x"),
+         "“x”不是此处可用的时间单位，请用 ms、s、min、h、d 或 w"),
+        (("devices", "maintain", "a-1"), "请写明多久（--for '2 h'），或已结束（--end）"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_refused_in_chinese(keeper: Keeper, words: tuple[str, ...], said: str) -> None:
+    assert foretell(keeper, *words, language="zh").stderr == f"{said}\n"
+
+
+def test_files_that_are_wrong_are_told_as_by_check(keeper: Keeper) -> None:
+    rule = keeper.file.parent / "rules/elevator/hot.yaml"
+    rule.write_text(rule.read_text().replace("above:", "abov:"))
+    assert "未知的键“abov”（您是否想写“above”？）" in foretell(keeper, "rules", "list", language="zh").stderr
+
+
+@pytest.mark.parametrize("words", [("devices",), ("rejects",), ("rules", "explain", "elevator/hot", "a-1")])
+def test_where_nothing_was_heard_yet_it_is_said_plainly(keeper: Keeper, words: tuple[str, ...]) -> None:
+    store = keeper.file.parent / "empty"
+    text = keeper.file.read_text()
+    assert "store:" in text
+    keeper.file.write_text(re.sub(r"(?m)^store:.*$", f"store: {store}", text))
+    done = foretell(keeper, *words)
+    assert (done.exit_code, done.stderr) == (
+        3, f"there is no journal {store}/journal.db yet: has the daemon run?\n"
+    )  # fmt: skip
+    assert "foretell 运行过吗" in foretell(keeper, *words, language="zh").stderr

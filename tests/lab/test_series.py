@@ -291,3 +291,9 @@ def test_every_form_as_it_is_spelt_is_understood(parts: list[str], values: st.Da
     text = ", ".join(filled(form) for form in ["once VALUE", *parts] if form != "reset")
     series, mistakes = read_series("close", text, kind)
     assert series is not None, (text, mistakes)
+
+
+def test_a_sign_of_a_chinese_keyboard_is_named_and_nothing_else(kind: Kind) -> None:
+    line, mistakes = read_series("temp", "flat 30 degC for 2 h every 10 min，flat 40 degC for 1 h", kind)
+    assert line is None
+    assert [(each.column, each.message) for each in mistakes] == [(34, "'，' is a Chinese sign: write ', '")]

@@ -37,7 +37,7 @@ def test_what_passes_is_one_line(tmp_path: Path) -> None:
     assert not report.failed
     first, last = report.text().splitlines()
     assert first == "✓ elevator/hot  2 of 2 passed"
-    assert last.startswith("1 rules, 2 tests (0 generated): 2 passed, 0 failed, 0 skipped; ")
+    assert last.startswith("1 rule, 2 tests (0 generated): 2 passed, 0 failed, 0 skipped; ")
 
 
 def test_what_fails_says_what_was_expected_and_how_it_looked(tmp_path: Path) -> None:
@@ -52,6 +52,36 @@ def test_what_fails_says_what_was_expected_and_how_it_looked(tmp_path: Path) -> 
     assert said["results"][1]["failures"] == [
         {"what": "opens", "expected": "at 3 h", "got": "it opened after 2 h 30 min"}
     ]
+
+
+def test_a_report_is_told_in_chinese(tmp_path: Path) -> None:
+    text = test_paths([site(tmp_path, opens="3 h")], generated=False, only=None).text(language="zh")
+    assert "✗ elevator/hot  2 个测试通过 1 个" in text
+    assert "opens：应为 at 3 h，实际在 2 h 30 min 时触发" in text
+    assert "━ 高于 60 degC" in text and "▲ 触发" in text
+    assert text.splitlines()[-1].startswith(
+        "1 条规则，2 个测试（自动生成 0 个）：通过 1，失败 1，跳过 0；用时 "
+    )
+    nothing = test_paths([tmp_path], generated=False, only="nosuch").text(language="zh")
+    assert "没有叫“nosuch”的规则或测试" in nothing
+
+
+def test_what_was_made_is_named_in_both_languages_where_chinese_is_spoken(tmp_path: Path) -> None:
+    folder = site(tmp_path)
+    (folder / "rules/elevator/hot.yaml").write_text(text_of("{silent: 1 h}"))
+    text = test_paths([folder], generated=True, only=None).text(language="zh")
+    assert "– 跳过 gap（数据中断）：它看的就是静默" in text
+
+
+def test_what_to_write_is_told_where_a_test_cannot_be_read(tmp_path: Path) -> None:
+    folder = site(tmp_path)
+    file = folder / "rules/elevator/hot.yaml"
+    file.write_text(file.read_text().replace("flat 30 degC", "flta 30 degC"))
+    report = test_paths([folder], generated=False, only=None)
+    assert "a segment cannot begin with 'flta' (did you mean 'flat'?)" in report.text()
+    assert "（您是否想写“flat”？）" in report.text(language="zh")
+    (failure,) = next(each["failures"] for each in report.json()["results"] if each["outcome"] == FAILED)
+    assert failure["hint"] == "did you mean 'flat'?"
 
 
 def test_colour_is_only_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -150,7 +180,7 @@ def test_a_test_that_cannot_be_read_fails(tmp_path: Path) -> None:
     folder = site(tmp_path, opens="soon")
     report = test_paths([folder], generated=False, only=None)
     assert [each.outcome for each in report.results] == [PASSED, FAILED]
-    assert "expect.opens: expected a test, but 'soon' is not a duration" in report.text()
+    assert "expect.opens: 'soon' is not a duration" in report.text()
 
 
 def test_check_is_told_where_a_test_is_wrong() -> None:

@@ -17,7 +17,9 @@ SOURCES = (
     "authored/document", "authored/validate", "authored/quantity", "engine/rulebook/clauses",
     "engine/rulebook/compile", "engine/rulebook/limits", "engine/rulebook/book", "site/calendars",
     "site/listing", "site/kinds", "config", "intake/profiles", "intake/examples",
-    "lab/checking", "lab/linting", "lab/series", "lab/trial", "lab/testing",
+    "lab/checking", "lab/linting", "lab/series", "lab/trial", "lab/testing", "lab/cases", "lab/behaviours",
+    "lab/behaviours_learned", "lab/hinges", "lab/hours", "cli/terminal", "cli/tickets", "cli/rules",
+    "cli/devices", "cli/files", "cli/history", "cli/running",
 )  # fmt: skip
 SAYS = (
     "Fault",
@@ -31,6 +33,9 @@ SAYS = (
     "QuantityError",
     "CalendarError",
     "ZoneError",
+    "Cannot",
+    "Failure",
+    "fail",
 )
 NO_SENTENCE = {
     "{} {}", "{}; {}", "{} {}/h", "{} to {} {}", "2 {}/h", "{}: {}",  # put together, or shown as they are

@@ -54,8 +54,8 @@ def test_what_is_so_passes(expect: dict[str, object]) -> None:
         ({"opens": "between 0 h and 2 h"}, "opens", "it opened after 2 h 30 min"),
         ({"clears": "never"}, "clears", "it cleared after 9 h"),
         ({"clears": "at 8 h"}, "clears", "it cleared after 9 h"),
-        ({"tickets": 0}, "tickets", "it opened 1 times"),
-        ({"tickets": 2}, "tickets", "it opened 1 times"),
+        ({"tickets": 0}, "tickets", "it opened once"),
+        ({"tickets": 2}, "tickets", "it opened once"),
         ({"holds": True}, "holds", "nothing is open at the end"),
     ],
 )

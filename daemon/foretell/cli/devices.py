@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from foretell.cli.terminal import (
     FINDINGS,
-    UNREACHABLE,
     USAGE,
     ConfigOption,
     JsonOption,
     bundle_of,
     fail,
     ledger_of,
+    local,
     settings_of,
     show,
     spoken,
+    unheard,
 )
 
 devices = typer.Typer(
@@ -41,15 +42,29 @@ def devices_list(ctx: typer.Context, config: ConfigOption = None, as_json: JsonO
     try:
         rows = device_rows(settings.store, bundle_of(config))
     except JournalError as error:
-        raise fail(str(error), UNREACHABLE) from error
-    show(
-        rows, as_json,
-        lambda: [
-            f"{r['device']:<24} {r['kind']:<12} {r['sight']:<8} {r['last_heard'] or 'never heard':<34} "
-            f"{r['watches']} watches, {len(r['open'])} open {' '.join(r['open'])}"
-            for r in rows
-        ],
-    )  # fmt: skip
+        raise unheard(settings.store, error) from error
+    language = spoken(settings.model.language)
+    show(rows, as_json, lambda: [_line(row, language, settings.model.zone) for row in rows])
+
+
+_SIGHTS = {"online": "在线", "offline": "离线", "unknown": "未知"}
+
+
+def _line(row: dict[str, Any], language: str, zone: str) -> str:
+    """A device in one line, its last message by the site's clock."""
+    heard = local(row["last_heard"], zone) if row["last_heard"] else ""
+    rules = " ".join(row["open"])
+    if language == "zh":
+        watched = f"{row['watches']} 项监测，{len(row['open'])} 项异常"
+        sight = _SIGHTS[row["sight"]]
+        said = f"{row['device']:<24} {row['kind']:<12} {sight:<4} {heard or '从未上报':<19} {watched} {rules}"
+    else:
+        watched = f"{row['watches']} watches, {len(row['open'])} open"
+        said = (
+            f"{row['device']:<24} {row['kind']:<12} {row['sight']:<8} {heard or 'never heard':<19} "
+            f"{watched} {rules}"
+        )
+    return said.rstrip()
 
 
 @devices.command()
@@ -71,7 +86,7 @@ def maintain(
     if bool(lasting) is end:
         raise fail("say how long, with --for '2 h', or that it is over, with --end", USAGE)
     try:
-        seconds = 0.0 if end else duration(f"{lasting} {unit}")  # `--for 2 h` is how people type it
+        seconds = 0.0 if end else duration(f"{lasting} {unit}".strip())  # `--for 2 h` is how people type it
     except QuantityError as error:
         raise fail(str(error), USAGE) from error
     _refuse_unknown(device, site)
@@ -99,7 +114,7 @@ def _refuse_unknown(device: str, config: Path | None) -> None:
     try:
         known = [row["device"] for row in device_rows(settings.store, bundle_of(config))]
     except JournalError as error:
-        raise fail(str(error), UNREACHABLE) from error
+        raise unheard(settings.store, error) from error
     if device not in known:
         hint = did_you_mean(device, [*known, *settings.model.devices])
-        raise fail(f"there is no device '{device}'{'; ' * bool(hint)}{hint}", FINDINGS)
+        raise fail(f"there is no device '{device}'", FINDINGS, hint)

@@ -59,7 +59,7 @@ def run_tests(
     if as_json:
         print(json.dumps(report.json(), ensure_ascii=False, indent=1))
     else:
-        print(report.text(colour=sys.stdout.isatty()))
+        print(report.text(colour=sys.stdout.isatty(), language=spoken("en")))
     if report.failed:
         raise typer.Exit(FINDINGS)
 

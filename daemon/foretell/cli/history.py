@@ -14,8 +14,10 @@ from foretell.cli.terminal import (
     JsonOption,
     bundle_of,
     fail,
+    local,
     settings_of,
     show,
+    unheard,
 )
 
 
@@ -72,11 +74,11 @@ def rejects(
     from foretell.clock import spell
     from foretell.intake.journal import Journal, JournalError
 
-    store = settings_of(config).store
+    settings = settings_of(config)
     try:
-        rows = Journal(store / "journal.db", read_only=True).rejects(limit)
+        rows = Journal(settings.store / "journal.db", read_only=True).rejects(limit)
     except JournalError as error:
-        raise fail(str(error), UNREACHABLE) from error
+        raise unheard(settings.store, error) from error
     plain = [
         row._asdict() | {"arrived": spell(row.arrived), "payload": row.payload.decode("utf-8", "replace")}
         for row in rows
@@ -85,7 +87,8 @@ def rejects(
         plain,
         as_json,
         lambda: [
-            f"{r['arrived']}  {r['reason']:<16} {r['topic']}  {r['detail']}\n    {r['payload'][:160]!r}"
+            f"{local(r['arrived'], settings.model.zone)}  {r['reason']:<16} {r['topic']}  {r['detail']}\n"
+            f"    {r['payload'][:160]!r}"
             for r in plain
         ],
     )

@@ -9,7 +9,6 @@ import typer
 
 from foretell.cli.terminal import (
     FINDINGS,
-    UNREACHABLE,
     ConfigOption,
     JsonOption,
     bundle_of,
@@ -18,6 +17,7 @@ from foretell.cli.terminal import (
     show,
     site_file,
     spoken,
+    unheard,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _facts(book: Book, config: Path | None, device: str) -> Facts:
             return heard[device].facts
         known += heard
     hint = did_you_mean(device, known)
-    raise fail(f"there is no device '{device}'{'; ' * bool(hint)}{hint}", FINDINGS)
+    raise fail(f"there is no device '{device}'", FINDINGS, hint)
 
 
 @rules.command("explain")
@@ -127,7 +127,7 @@ def rules_explain(
     except NoSuchRule as error:
         raise fail(str(error), FINDINGS) from error
     except JournalError as error:
-        raise fail(str(error), UNREACHABLE) from error
+        raise unheard(settings.store, error) from error
     language = spoken(settings.model.language)
     if not told["watches"]:
         watched = rule_shown(book, rule, _facts(book, site, device))["device"]

@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from foretell.authored.problems import Problem
     from foretell.config import Bundle, Settings
+    from foretell.intake.journal import JournalError
     from foretell.tickets.ledger import Ledger
 
 FINE, FINDINGS, USAGE, UNREACHABLE, DISK, CONFIGURATION = 0, 1, 2, 3, 74, 78
@@ -24,10 +27,31 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON / 输出 JSON")]
 
 
-def fail(message: str, code: int) -> typer.Exit:
-    """Say what is wrong on stderr, and end with `code`."""
-    print(message, file=sys.stderr)
+def fail(message: str, code: int, hint: str = "") -> typer.Exit:
+    """Say what is wrong on stderr, in the terminal's language, and end with `code`."""
+    said = f"{message}; {hint}" if hint else message
+    if spoken("en") == "zh":
+        from foretell.lab.translating import chinese
+
+        said = "\n".join(chinese(line) or line for line in said.splitlines())
+    print(said, file=sys.stderr)
     return typer.Exit(code)
+
+
+def refuse(problems: Sequence[Problem], code: int) -> typer.Exit:
+    """Say what is wrong with files as `foretell check` does, and end with `code`."""
+    from foretell.lab.rendering import render
+
+    print(render(problems, "text", spoken("en")), file=sys.stderr)
+    return typer.Exit(code)
+
+
+def unheard(store: Path, error: JournalError) -> typer.Exit:
+    """The journal cannot be read; most often because nothing was ever heard here."""
+    path = store / "journal.db"
+    if not path.exists():
+        return fail(f"there is no journal {path} yet: has the daemon run?", UNREACHABLE)
+    return fail(str(error), UNREACHABLE)
 
 
 def site_file(config: Path | None) -> Path | None:
@@ -46,7 +70,7 @@ def settings_of(config: Path | None) -> Settings:
         raise fail("no site.yaml here or in /etc/foretell: name one with --config", CONFIGURATION)
     settings, problems = read_settings(path)
     if settings is None:
-        raise fail("\n".join(str(problem) for problem in problems), CONFIGURATION)
+        raise refuse(problems, CONFIGURATION)
     return settings
 
 
@@ -63,7 +87,7 @@ def bundle_of(config: Path | None) -> Bundle:
     if not problems:
         plan, problems = build(bundle)
     if plan is None:
-        raise fail("\n".join(str(problem) for problem in problems), FINDINGS)
+        raise refuse(problems, FINDINGS)
     return bundle
 
 
@@ -94,6 +118,13 @@ def spoken(otherwise: str) -> str:
         if os.environ.get(name, "")[:2] in ("zh", "en"):
             return os.environ[name][:2]
     return otherwise[:2]
+
+
+def local(instant: str, zone: str) -> str:
+    """An instant of ISO 8601 on the site's wall clock, to the second."""
+    from foretell.lab.explaining import wall
+
+    return wall(datetime.fromisoformat(instant).timestamp(), zone)
 
 
 def show(value: Any, as_json: bool, lines: Callable[[], Sequence[str]]) -> None:

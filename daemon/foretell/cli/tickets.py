@@ -167,7 +167,9 @@ def _evidence(clause: dict[str, Any], language: str) -> str:
     from foretell.web.words import say
 
     limit = "/".join(clause["limit"]) if isinstance(clause["limit"], list) else clause["limit"]
-    said = say(language, {True: "verdict_true", False: "verdict_false"}.get(clause["verdict"], "verdict_none"))
+    said = say(
+        language, {True: "verdict_true", False: "verdict_false"}.get(clause["verdict"], "verdict_none")
+    )
     words = f"{clause['signal'] or 'device'} = {clause['value']}, {clause['verb']} {limit} {clause['unit']}"
     return f"{words.strip()}{'：' if language == 'zh' else ': '}{said}"
 

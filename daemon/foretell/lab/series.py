@@ -36,6 +36,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from foretell.authored.document import wide_sign
 from foretell.authored.problems import did_you_mean
 from foretell.authored.quantity import QuantityError, convert, duration
 from foretell.engine.facts import NEVER, OFFLINE, ONLINE, Value
@@ -178,6 +179,9 @@ def read_series(
     segments = [reader.read(words) for words in _segments(text)]
     if not segments:
         return None, [Mistake(1, "nothing is said", f"such as '{_example(signal)}'")]
+    if wide := wide_sign(text):
+        column = next(index for index, sign in enumerate(text, 1) if f"'{sign}'" in wide)
+        return None, [Mistake(column, wide)]
     player = _Player(named, random.Random(f"{seed}/{name}"), room)
     for segment in segments:
         if segment is not None and not reader.mistakes:

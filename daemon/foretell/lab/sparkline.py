@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from foretell.engine.facts import OFFLINE, ONLINE, Value
 from foretell.engine.levels import Level
@@ -16,6 +17,31 @@ LINES_MAX = 4
 BARS = "▁▂▃▄▅▆▇█"
 BEYOND, WITHIN, GAP = "━", "·", " "
 OPENED, CLEARED, BOTH = "▲", "▽", "◆"
+
+
+class _Words(NamedTuple):
+    """What stands beside a drawing."""
+
+    to: str = "to"
+    above: str = "above"
+    below: str = "below"
+    outside: str = "outside"
+    either: str = " or "
+    comma: str = ", "
+    offline: str = "offline"
+    opened: str = "opened"
+    cleared: str = "cleared"
+    both: str = "opened and cleared"
+    more: str = "and {} more"
+
+
+_WORDS = {
+    "en": _Words(),
+    "zh": _Words(
+        "至", "高于", "低于", "不在范围内：", "或", "，", "离线", "触发", "解除", "触发并解除", "另有 {} 条"
+    ),
+}  # fmt: skip
+LANGUAGES = tuple(_WORDS)
 
 
 def sparkline(values: Sequence[Value | None], words: Sequence[str] = ()) -> str:
@@ -38,40 +64,42 @@ def _height(value: Value | None, words: Sequence[str]) -> float | None:
 
 
 def draw(
-    series: Sequence[Series], rule: Rule, openings: Sequence[tuple[float, float | None]], length: float
-) -> list[str]:
+    series: Sequence[Series], rule: Rule, openings: Sequence[tuple[float, float | None]], length: float,
+    language: str = "en",
+) -> list[str]:  # fmt: skip
     """The lines of a test, each with its limit, and below them where the rule opened and cleared."""
+    words = _WORDS[language]
     drawn: list[tuple[str, str, str]] = []
     for line in series[:LINES_MAX]:
-        drawn += _line(line, rule, length)
+        drawn += _line(line, rule, length, words)
     if len(series) > LINES_MAX:
-        drawn.append((f"and {len(series) - LINES_MAX} more", "", ""))
+        drawn.append((words.more.format(len(series) - LINES_MAX), "", ""))
     marks = _marks(openings, length)
     if marks.strip():
-        drawn.append(("", marks, _legend(marks)))
+        drawn.append(("", marks, _legend(marks, words)))
     widest = max((len(name) for name, _, _ in drawn), default=0)
     return [f"{name:<{widest}}  {text:<{WIDTH}}  {note}".rstrip() for name, text, note in drawn]
 
 
-def _line(line: Series, rule: Rule, length: float) -> list[tuple[str, str, str]]:
+def _line(line: Series, rule: Rule, length: float, words: _Words) -> list[tuple[str, str, str]]:
     name = f"{line.device} {line.signal.name}" + (f"@{line.part}" if line.part else "")
     sent = [each for each in line.sent if each.signal == line.signal.name]
-    words = line.signal.values or tuple(
+    known = line.signal.values or tuple(
         dict.fromkeys(each.value for each in sent if isinstance(each.value, str))
     )
     columns = _columns(sent, length, line.signal.type == "event")
-    used = [word for word in words if any(each.value == word for each in sent)]
+    used = [word for word in known if any(each.value == word for each in sent)]
     numbers = [each.value for each in sent if isinstance(each.value, float)]
     if numbers:
         unit = f" {line.signal.unit}" if line.signal.unit else ""
-        note = f"{min(numbers):.4g} to {max(numbers):.4g}{unit}"
+        note = f"{min(numbers):.4g} {words.to} {max(numbers):.4g}{unit}"
     else:
         note = ", ".join(f"{mark} {word}" for mark, word in zip(sparkline(used, used), used, strict=True))
     rows = [(name, sparkline(columns, used), note)]
-    rows += [_limit(level, columns) for level in _levels(rule, line.signal.name)]
+    rows += [_limit(level, columns, words) for level in _levels(rule, line.signal.name)]
     gone = [each for each in line.sent if each.signal == ONLINE and each.value == OFFLINE]
     if gone and line.signal.name != ONLINE:
-        rows.append(("", _ticks([each.at for each in gone], length, "×"), "× offline"))
+        rows.append(("", _ticks([each.at for each in gone], length, "×"), f"× {words.offline}"))
     return rows
 
 
@@ -99,15 +127,16 @@ def _levels(rule: Rule, signal: str) -> list[Level]:
     return [each for each in rule.conditions if isinstance(each, Level) and each.signal == signal]
 
 
-def _limit(level: Level, columns: Sequence[Value | None]) -> tuple[str, str, str]:
+def _limit(level: Level, columns: Sequence[Value | None], words: _Words) -> tuple[str, str, str]:
     """Where the value was beyond its limit."""
     text = "".join(GAP if value is None else BEYOND if level.test(value) else WITHIN for value in columns)
     unit = f" {level.unit}" if level.unit else ""
     if level.states:
-        return "", text, f"{BEYOND} {' or '.join(level.states)}"
+        return "", text, f"{BEYOND} {words.either.join(level.states)}"
     if level.outside:
-        return "", text, f"{BEYOND} outside {level.below:g} to {level.above:g}{unit}"
-    side, limit = ("above", level.above) if level.above is not None else ("below", level.below)
+        return "", text, f"{BEYOND} {words.outside} {level.below:g} {words.to} {level.above:g}{unit}"
+    over = level.above is not None
+    side, limit = (words.above, level.above) if over else (words.below, level.below)
     return "", text, f"{BEYOND} {side} {limit:g}{unit}"
 
 
@@ -126,6 +155,6 @@ def _ticks(ats: Sequence[float], length: float, mark: str) -> str:
     return "".join(mark if column in columns else GAP for column in range(WIDTH))
 
 
-def _legend(marks: str) -> str:
-    said = {OPENED: "opened", CLEARED: "cleared", BOTH: "opened and cleared"}
-    return ", ".join(f"{mark} {word}" for mark, word in said.items() if mark in marks)
+def _legend(marks: str, words: _Words) -> str:
+    said = {OPENED: words.opened, CLEARED: words.cleared, BOTH: words.both}
+    return words.comma.join(f"{mark} {word}" for mark, word in said.items() if mark in marks)

@@ -16,12 +16,22 @@ from foretell.engine.rulebook import TestModel
 from foretell.intake.fold import Plan
 from foretell.lab.cases import READINGS_MAX, Generated, generate
 from foretell.lab.checking import _gather_below, _is_site, _root
-from foretell.lab.sparkline import draw
+from foretell.lab.rendering import render
+from foretell.lab.sparkline import LANGUAGES, draw
+from foretell.lab.translating import chinese
 from foretell.lab.trial import Case, Failure, Outcome, read_case, run
 from foretell.site.calendars import Zone
 from foretell.site.kinds import ANY, Kind
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+A_TEST = "a test"
+_MADE = {
+    "just above": "刚超过限值", "just short": "差一点", "normal": "正常", "clear": "解除", "gap": "数据中断",
+    "duplicate": "每条重发", "out of order": "乱序", "restart in mid-for": "计时途中重启", "offline": "离线",
+    "never seen": "从未上报",
+}  # fmt: skip
+"""What the names of generated tests mean."""
+
 _MARKS = {PASSED: ("✓", "32"), FAILED: ("✗", "31"), SKIPPED: ("–", "33")}
 
 
@@ -36,7 +46,8 @@ class Result(NamedTuple):
     reason: str = ""
     """Why it was skipped."""
     failures: tuple[Failure, ...] = ()
-    drawing: tuple[str, ...] = ()
+    drawing: Mapping[str, Sequence[str]] = {}
+    """How it looked, by language."""
     model: TestModel | None = None
 
     def json(self) -> dict[str, Any]:
@@ -47,7 +58,10 @@ class Result(NamedTuple):
         if self.reason:
             said["reason"] = self.reason
         if self.failures:
-            said["failures"] = [failure._asdict() for failure in self.failures]
+            said["failures"] = [
+                {key: text for key, text in failure._asdict().items() if text or key != "hint"}
+                for failure in self.failures
+            ]
         if self.model is not None and self.generated and self.outcome == FAILED:
             said["as_written"] = self.model.model_dump(exclude_defaults=True)
         return said
@@ -75,54 +89,95 @@ class Report(NamedTuple):
             "results": [result.json() for result in self.results],
         }  # fmt: skip
 
-    def text(self, colour: bool = False) -> str:
+    def text(self, colour: bool = False, language: str = "en") -> str:
         """By rule: what passed in one line, what did not with what was expected and how it looked."""
-        lines = [str(problem) for problem in self.problems]
+        teller = _Teller(colour, language)
+        lines = [render(self.problems, "text", language)] if self.problems else []
         for rule in dict.fromkeys(result.rule for result in self.results):
-            lines += _of_rule(rule, [each for each in self.results if each.rule == rule], colour)
+            lines += teller.rule(rule, [each for each in self.results if each.rule == rule])
         rules = len({result.rule for result in self.results})
         made = sum(result.generated for result in self.results)
-        total = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in (PASSED, FAILED, SKIPPED))
-        lines.append(
-            f"{rules} rules, {len(self.results)} tests ({made} generated): {total}; {self.seconds:.1f} s"
-        )
+        counts = [self.count(outcome) for outcome in (PASSED, FAILED, SKIPPED)]
+        lines.append(teller.total(rules, len(self.results), made, counts, self.seconds))
         return "\n".join(lines)
 
 
-def _of_rule(rule: str, results: Sequence[Result], colour: bool) -> list[str]:
-    passed = [result for result in results if result.outcome == PASSED]
-    lines = [f"{_mark(FAILED if any(r.outcome == FAILED for r in results) else PASSED, colour)} {rule}"]
-    if passed:
-        lines[0] += f"  {len(passed)} of {len(results)} passed"
-    for result in results:
-        if result.outcome == FAILED:
-            lines += _failed(result, colour)
-    for reason in dict.fromkeys(result.reason for result in results if result.outcome == SKIPPED):
-        names = ", ".join(
-            result.test for result in results if result.outcome == SKIPPED and result.reason == reason
+class _Teller:
+    """Tells results to people, in one language, with or without colour."""
+
+    def __init__(self, colour: bool, language: str) -> None:
+        self.colour, self.language, self.zh = colour, language, language == "zh"
+
+    def say(self, en: str, zh: str) -> str:
+        return zh if self.zh else en
+
+    def sentence(self, english: str) -> str:
+        """A sentence of the table in chinese.txt; one that it does not know stays as it is."""
+        return (chinese(english) if self.zh else None) or english
+
+    def total(self, rules: int, tests: int, made: int, counts: Sequence[int], seconds: float) -> str:
+        passed, failed, skipped = counts
+        return self.say(
+            f"{rules} rule{'s' * (rules != 1)}, {tests} tests ({made} generated): {passed} passed, "
+            f"{failed} failed, {skipped} skipped; {seconds:.1f} s",
+            f"{rules} 条规则，{tests} 个测试（自动生成 {made} 个）：通过 {passed}，失败 {failed}，"
+            f"跳过 {skipped}；用时 {seconds:.1f} 秒",
         )
-        lines.append(f"    {_mark(SKIPPED, colour)} skipped: {names}: {reason}")
-    return lines
 
+    def rule(self, rule: str, results: Sequence[Result]) -> list[str]:
+        passed = [result for result in results if result.outcome == PASSED]
+        lines = [f"{self.mark(FAILED if any(r.outcome == FAILED for r in results) else PASSED)} {rule}"]
+        if passed:
+            many = f"{len(passed)} of {len(results)} passed", f"{len(results)} 个测试通过 {len(passed)} 个"
+            lines[0] += f"  {self.say(*many)}"
+        for result in results:
+            if result.outcome == FAILED:
+                lines += self.failed(result)
+        skipped = [result for result in results if result.outcome == SKIPPED]
+        for reason in dict.fromkeys(result.reason for result in skipped):
+            alike = [self.name(result) for result in skipped if result.reason == reason]
+            names, why = self.say(", ", "、").join(alike), self.sentence(reason)
+            said = self.say(f"skipped: {names}: {why}", f"跳过 {names}：{why}")
+            lines.append(f"    {self.mark(SKIPPED)} {said}")
+        return lines
 
-def _failed(result: Result, colour: bool) -> list[str]:
-    lines = [f"    {_mark(FAILED, colour)} {_titled(result)}  {result.where}"]
-    lines += [f"        {each.what}: expected {each.expected}, but {each.got}" for each in result.failures]
-    lines += [f"        {line}" for line in result.drawing]
-    if result.generated and result.model is not None:
-        lines.append("        as it would be written in the rule's file:")
-        lines += [f"          {name}: {text!r}" for name, text in result.model.series.items()]
-        lines += [f"          acts: {act}" for act in result.model.acts]
-    return lines
+    def failed(self, result: Result) -> list[str]:
+        made = self.say(" (generated)", "（自动生成）") if result.generated else ""
+        lines = [f"    {self.mark(FAILED)} {self.name(result)}{made}  {result.where}"]
+        lines += [f"        {self.failure(each)}" for each in result.failures]
+        lines += [f"        {line}" for line in result.drawing.get(self.language, ())]
+        if result.generated and result.model is not None:
+            lines.append(
+                self.say("        as it would be written in the rule's file:", "        写进规则文件就是：")
+            )
+            lines += [f"          {name}: {text!r}" for name, text in result.model.series.items()]
+            lines += [f"          acts: {act}" for act in result.model.acts]
+        return lines
 
+    def failure(self, failure: Failure) -> str:
+        got = self.sentence(failure.got)
+        if failure.expected == A_TEST:  # it could not even be read
+            hint = self.sentence(failure.hint)
+            return self.say(
+                f"{failure.what}: {got}{f' ({hint})' if hint else ''}",
+                f"{failure.what}：{got}{f'（{hint}）' if hint else ''}",
+            )
+        expected = {"yes": "是", "no": "否"}.get(failure.expected) if self.zh else None
+        expected = expected or self.sentence(failure.expected)
+        return self.say(
+            f"{failure.what}: expected {expected}, but {got}", f"{failure.what}：应为 {expected}，实际{got}"
+        )
 
-def _titled(result: Result) -> str:
-    return f"{result.test} (generated)" if result.generated else result.test
+    def name(self, result: Result) -> str:
+        """A test's name; of one that was made also what that means."""
+        kind, colon, rest = result.test.partition(": ")
+        if not (self.zh and result.generated and kind in _MADE):
+            return result.test
+        return f"{kind}（{_MADE[kind]}）{'：' if colon else ''}{rest}"
 
-
-def _mark(outcome: str, colour: bool) -> str:
-    mark, code = _MARKS[outcome]
-    return f"\x1b[{code}m{mark}\x1b[0m" if colour else mark
+    def mark(self, outcome: str) -> str:
+        mark, code = _MARKS[outcome]
+        return f"\x1b[{code}m{mark}\x1b[0m" if self.colour else mark
 
 
 # -- gathering --------------------------------------------------------------------------------------
@@ -229,7 +284,8 @@ class Room:
             case, faults = read_case(model, self.rule, self.kinds, self.zone)
             if case is None:
                 failures = tuple(
-                    Failure(".".join(map(str, fault.path)), "a test", fault.message) for fault in faults
+                    Failure(".".join(map(str, fault.path)), A_TEST, fault.message, fault.hint)
+                    for fault in faults
                 )
                 yield Result(self.rule.id, model.name, False, FAILED, where, "", failures)
             else:
@@ -276,7 +332,9 @@ class Room:
         if not outcome.failures:
             return Result(self.rule.id, case.name, generated, PASSED, where)
         spans = [(opened, cleared) for _, _, opened, cleared in outcome.openings]
-        drawing = draw(case.series, self.rule, spans, outcome.length)
+        drawing = {
+            language: draw(case.series, self.rule, spans, outcome.length, language) for language in LANGUAGES
+        }
         return Result(
             self.rule.id,
             case.name,
@@ -285,7 +343,7 @@ class Room:
             where,
             "",
             tuple(outcome.failures),
-            tuple(drawing),
+            drawing,
             model,
         )
 

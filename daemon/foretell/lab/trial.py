@@ -117,6 +117,8 @@ class Failure(NamedTuple):
     what: str
     expected: str
     got: str
+    hint: str = ""
+    """What to write, where the test itself is wrong."""
 
 
 class Outcome(NamedTuple):
@@ -417,12 +419,16 @@ def _failures(expected: Expected, openings: list[tuple[str, str, float, float | 
             got = f"it never {done}" if at is None else f"it {done} after {spell(at)}"
             failures.append(Failure(what, moment.words, got))
     if expected.tickets is not None and expected.tickets != len(openings):
-        failures.append(Failure("tickets", str(expected.tickets), f"it opened {len(openings)} times"))
+        failures.append(Failure("tickets", str(expected.tickets), _opened(len(openings))))
     holds = any(cleared is None for *_, cleared in openings)
     if expected.holds is not None and expected.holds != holds:
-        said = "it stands open" if holds else "nothing is open"
-        failures.append(Failure("holds", "yes" if expected.holds else "no", f"{said} at the end"))
+        said = "it stands open at the end" if holds else "nothing is open at the end"
+        failures.append(Failure("holds", "yes" if expected.holds else "no", said))
     return failures
+
+
+def _opened(count: int) -> str:
+    return "it opened once" if count == 1 else f"it opened {count} times"
 
 
 def spell(seconds: float) -> str:
