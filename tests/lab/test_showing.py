@@ -21,7 +21,7 @@ PHRASES = [
     ("{signal: temp, outside: [5 degC, 40 degC]}", "temp below 5 °C or above 40 °C",
      "temp低于 5 ℃或高于 40 ℃"),
     ("{signal: mode, is: [stopped, inspection]}", "mode is stopped or inspection",
-     "mode为“stopped或inspection”"),
+     "mode为“stopped”或“inspection”"),
     ("{silent: 2 h}", "nothing heard of the device for 2 h", "设备超过 2 小时没有消息"),
     ("{signal: trips, count: {at_least: 3, over: 1 h}}", "trips, 3 times or more within 1 h",
      "trips，1 小时内达到 3 次"),
@@ -107,6 +107,21 @@ def test_every_shipped_rule_has_words(book: Book, language: str) -> None:
         assert not re.search(
             r"\{|\$|degC|None|\b(Level|Count|Rate|Forecast|Peers|Expected|Then|Used) ", asked
         )
+
+
+def test_a_chinese_title_names_the_kind_once(book: Book) -> None:
+    titles = {row["rule"]: row["title"] for row in rule_rows(book)}
+    assert titles["access/controller-offline"]["zh"] == "门禁控制器离线"
+    assert titles["gateway/offline"]["zh"] == "网关离线"
+    assert titles["elevator/door-closing-slower"]["zh"] == "电梯关门变慢"
+
+
+def test_whom_a_rule_is_for_is_said_in_the_reader_s_language(book: Book) -> None:
+    shown = rule_shown(book, "access/reader-down")
+    assert "  适用：门禁，按 reader 分别盯守" in shown_lines(shown, "zh")
+    assert "  for: access, by reader" in shown_lines(shown, "en")
+    outdoors = "\n".join(shown_lines(rule_shown(book, "lighting/lit-by-day"), "zh"))
+    assert "适用：照明回路，编号 *path*/" in outdoors
 
 
 def test_the_list_follows_the_owner_s_day(book: Book) -> None:

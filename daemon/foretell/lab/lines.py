@@ -63,10 +63,10 @@ def shown_lines(shown: Mapping[str, Any], language: str) -> list[str]:
     entries = [
         (tell("opens when", "触发条件"), shown["when"][lang]),
         (tell("clears", "恢复条件"), shown["clear"][lang]),
-        (tell("not while", "不触发的情形"), "; ".join(shown["unless"][lang])),
+        (tell("not while", "不触发的情形"), tell("; ", "；").join(shown["unless"][lang])),
         (tell("judged in", "判断时段"), ", ".join(shown["during"])),
         (tell("not in", "排除时段"), ", ".join(shown["except"])),
-        (tell("for", "适用"), _where(shown)),
+        (tell("for", "适用"), _where(shown, speaker)),
         (tell("without data", "无数据时"), _MISSING[shown["on_missing"]][speaker.zh]),
         (tell("met", "业主感知"), MOMENTS[shown["moment"]][speaker.zh]),
         (tell("ticket", "工单"), _ticket(shown, speaker)),
@@ -86,10 +86,15 @@ def shown_lines(shown: Mapping[str, Any], language: str) -> list[str]:
     return lines
 
 
-def _where(shown: Mapping[str, Any]) -> str:
-    asked = [f"{key} {'/'.join(patterns)}" for key, patterns in shown["where"].items()]
-    part = [f"by {shown['by']}"] if shown["by"] else []
-    return ", ".join([shown["kind"], *asked, *part])
+_FACTS = {"id": "编号", "model": "型号", "place": "位置"}
+
+
+def _where(shown: Mapping[str, Any], speaker: Speaker) -> str:
+    names = _FACTS if speaker.zh else {}
+    asked = [f"{names.get(key, key)} {'/'.join(patterns)}" for key, patterns in shown["where"].items()]
+    part = [speaker.say(f"by {shown['by']}", f"按 {shown['by']} 分别盯守")] if shown["by"] else []
+    title = shown["kind_title"][speaker.language]
+    return speaker.say(", ", "，").join([speaker.say(shown["kind"], title), *asked, *part])
 
 
 def _ticket(shown: Mapping[str, Any], speaker: Speaker) -> str:

@@ -64,10 +64,15 @@ class Phrases:
 
     def title(self, rule: Rule) -> str:
         """The title without a device's name: that of its kind stands in for it."""
-        title = text_of(rule.authored.title, self.language)
-        kind = text_of(self.kind.title, self.language) if self.kind else rule.kind
+        title, kind = text_of(rule.authored.title, self.language), self.kind_title(rule)
         title = title.replace("{device}", kind).replace("{part}", "…").replace("{place}", "").strip()
-        return _APART.sub("", title)
+        title = _APART.sub("", title)
+        twice = self.zh and title.startswith(kind * 2)  # 门禁门禁控制器: the title names its kind itself
+        return title[len(kind) :] if twice else title
+
+    def kind_title(self, rule: Rule) -> str:
+        """What people call the kind of device that the rule is for."""
+        return text_of(self.kind.title, self.language) if self.kind else rule.kind
 
     def when(self, rule: Rule) -> str:
         """The condition, and how long it must last."""
@@ -126,7 +131,7 @@ class Phrases:
     # -- one condition ------------------------------------------------------------------------------
 
     def _words(self, states: Iterable[str]) -> str:
-        return (self.say(" or ", "或")).join(states)
+        return (self.say(" or ", "”或“")).join(states)
 
     def _asked(self, signal: str, states: tuple[str, ...], above: float | None, below: float | None) -> str:
         name = self.name(signal)

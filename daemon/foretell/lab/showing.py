@@ -122,6 +122,7 @@ def rule_shown(book: Book, rule_id: str, facts: Facts | None = None) -> dict[str
     model, source = rule.authored, book.source(rule_id)
     phrased = _phrased(book, rule)
     return _row(book, rule) | {
+        "kind_title": {language: phrases.kind_title(rule) for language, phrases in phrased},
         "revision": rule.revision, "file": source.label if source else "", "by": rule.by,
         "when": {language: phrases.when(rule) for language, phrases in phrased},
         "clear": {language: phrases.clear(rule) for language, phrases in phrased},
