@@ -132,29 +132,28 @@ class Engine:
 
     def repair(self, device: str, part: str, failure_mode: str, now: float) -> list[Change]:
         """A person repaired this failure mode of the device (of all its parts, if `part` is empty)."""
+        changes = self.advance(now)
         clock = self._clock(now)
         said: list[Said] = []
-        self._pass_time(clock, said)
         known = self.devices.get(device)
         for watch in known.watches.values() if known else ():
             if watch.rule.failure_mode == failure_mode and part in ("", watch.part):
                 watch.repair(clock, now, said)
                 self._arm(watch, clock)
         self._spread(clock, said, 0)
-        return self._number(said, now)
+        return changes + self._number(said, now)
 
     def maintain(self, device: str, until: float, now: float) -> list[Change]:
         """People work on the device from `now` until then (Unix seconds); an instant that is past ends it."""
+        changes = self.advance(now)
         clock = self._clock(now)
         said: list[Said] = []
-        self._pass_time(clock, said)
         known = self.devices.get(device)
         if known is not None:
             known.maintained = (now, until)
-            before = len(said)
             self._tell(known, _maintenance(known), clock, said)
-            self._spread(clock, said, before)
-        return self._number(said, now)
+            self._spread(clock, said, 0)
+        return changes + self._number(said, now)
 
     def expect(self, devices: Iterable[Facts], now: float) -> None:
         """Know these before they speak, so that one that never does is silent."""
@@ -167,9 +166,9 @@ class Engine:
 
         `adoption` says afterwards, by rule, what was kept and what was not.
         """
+        changes = self.advance(now)
         clock = self._clock(now)
         said: list[Said] = []
-        self._pass_time(clock, said)
         self.rulebook, self.estate = rulebook, self.estate if estate is None else estate
         self.adoption = {}
         self._inhibits = rulebook.inhibits()
@@ -178,8 +177,11 @@ class Engine:
         self._children.clear()
         for device in self.devices.values():
             self._rebuild(device, clock, now, said)
+        self.expect(self.estate.devices.values(), now)
+        for device in self.devices.values():
+            self._tell_anew(device, clock, now, said)
         self._spread(clock, said, 0)
-        return self._number(said, now)
+        return changes + self._number(said, now)
 
     # -- devices and watches ------------------------------------------------------------------------
 
@@ -202,12 +204,12 @@ class Engine:
         watch.offline = device.offline
         self._seat(device, watch)
         device.routes.clear()
-        known = [reading for name, reading in device.states.items() if part and name in watch.by_signal]
+        known = [reading for name, reading in device.states.items() if name in watch.by_signal]
         for reading in self._standing_facts(device, rule) + known:
             for memory in watch.by_signal[reading.signal]:
-                if isinstance(
-                    memory, LevelMemory
-                ):  # a state that stands; whatever counts has not seen it happen
+                # A state that stands; whatever counts has not seen it happen. For a whole device it only
+                # holds back: what opens a rule that is new must be said after the rule came.
+                if isinstance(memory, LevelMemory) and (part or memory in watch.guards):
                     memory.take(reading)
         self._arm(watch, clock)
         return watch
@@ -218,7 +220,7 @@ class Engine:
         device.watches[rule.id, watch.part] = watch
         if rule.hears_everything:
             device.silences.append(watch)
-        for index, memory in enumerate(watch.memories):
+        for index, memory in enumerate((*watch.memories, *watch.guards)):
             if isinstance(memory, PeersMemory) and (key := _peers_of(device.facts, memory)):
                 group = self._groups.setdefault((rule.id, index, key), Group())
                 memory.join(group, (device.id, watch.part))
@@ -230,12 +232,11 @@ class Engine:
         for name in sorted(asked):
             if name == MAINTENANCE:
                 found.append(_maintenance(device))
-            elif name == VIA and (gateway := self.devices.get(device.facts.via)):
-                found.append(_of_gateway(device, gateway, gateway.sight_at))
+            elif name == VIA:
+                gateway = self.devices.get(device.facts.via)
+                found.append(_of_gateway(device, gateway, gateway.sight_at if gateway else -NEVER))
             elif name.startswith(RULE):
-                watches = [w for (rule_id, _), w in device.watches.items() if rule_id == name[len(RULE) :]]
-                stands = any(watch.state is OPEN for watch in watches)
-                found.append(_reading(device, name, "open" if stands else "closed", -NEVER))
+                found.append(_of_rule(device, name[len(RULE) :], -NEVER))
         return found
 
     def _route(self, device: Device, reading: Reading, clock: float) -> tuple[Watch, ...]:
@@ -258,6 +259,10 @@ class Engine:
         return route
 
     def _rebuild(self, device: Device, clock: float, now: float, said: list[Said]) -> None:
+        listed = self.estate.devices.get(device.id)
+        if listed is not None and listed.kind != device.kind:  # a person says what it is
+            device.kind = listed.kind
+            device.states.clear()
         device.facts = self.estate.facts(device.id, device.kind)
         device.rules = self.rulebook.of(device.facts)
         if device.facts.via:
@@ -316,10 +321,12 @@ class Engine:
                 if not reading.retained:  # what fell due while it was away was true then
                     watch.catch_up(reading.at, said)
                 watch.offline = False
-            self._tell_kin(device, reading.at, clock, said)
+            self._tell_kin(device, reading, clock, said)
         self._give(device, reading, clock, said)
         if not reading.part and reading.value.__class__ is str:
-            device.states[reading.signal] = reading
+            known = device.states.get(reading.signal)
+            if known is None or known.at <= reading.at:
+                device.states[reading.signal] = reading
         if back:  # only now, so that a watch is judged on what the device says, not on what it said before
             for watch in device.watches.values():
                 watch.regain_sight(reading.at, clock, said)
@@ -353,7 +360,7 @@ class Engine:
                     watch.catch_up(reading.at, said)
                 watch.lose_sight(reading.at, clock, said)
                 self._arm(watch, clock)
-            self._tell_kin(device, reading.at, clock, said)
+            self._tell_kin(device, reading, clock, said)
         return not offline
 
     # -- what the engine itself says of a device ------------------------------------------------------
@@ -364,16 +371,30 @@ class Engine:
                 watch.tell(reading, clock, said)
                 self._arm(watch, clock)
 
-    def _tell_kin(self, device: Device, at: float, clock: float, said: list[Said]) -> None:
+    def _tell_kin(self, device: Device, by: Reading, clock: float, said: list[Said]) -> None:
         """The device went or came back: tell the one that it hangs on, and those that hang on it."""
         for name in self._children.get(device.id, ()):
             child = self.devices[name]
-            self._tell(child, _of_gateway(child, device, at), clock, said)
+            self._tell(child, _of_gateway(child, device, by.at, by.retained), clock, said)
         parent = self.devices.get(device.facts.via) if device.facts.via else None
         if parent is not None:
-            kin = [self.devices[name] for name in self._children[parent.id]]
-            share = 100.0 * sum(each.offline for each in kin) / len(kin)
-            self._give(parent, _reading(parent, CHILDREN_OFFLINE, share, at), clock, said)
+            self._tell(parent, self._of_children(parent, by.at, by.retained), clock, said)
+
+    def _of_children(self, parent: Device, at: float, retained: bool = False) -> Reading:
+        kin = [self.devices[name] for name in self._children.get(parent.id, ())]
+        share = 100.0 * sum(each.offline for each in kin) / max(1, len(kin))
+        return _reading(parent, CHILDREN_OFFLINE, share, at, retained=retained)
+
+    def _tell_anew(self, device: Device, clock: float, now: float, said: list[Said]) -> None:
+        """After a reload: whom it hangs on, who hangs on it, and which rules there are may have changed."""
+        for watch in device.watches.values():
+            facts = [each for each in self._standing_facts(device, watch.rule) if each.signal != MAINTENANCE]
+            if CHILDREN_OFFLINE in watch.by_signal:
+                facts.append(self._of_children(device, now))
+            for each in facts:
+                if not watch.knows(each):
+                    watch.tell(each._replace(at=now), clock, said)
+            self._arm(watch, clock)
 
     def _spread(self, clock: float, said: list[Said], start: int) -> None:
         """Tell the other watches of a device that one opened or cleared which they have to know of."""
@@ -385,8 +406,7 @@ class Engine:
             rule = each.watch.rule.id
             if rule in self._inhibits and each.kind in (OPENED, CLEARED):
                 device = self.devices[each.watch.device]
-                word = "open" if each.kind == OPENED else "closed"
-                self._tell(device, _reading(device, RULE + rule, word, each.at), clock, said)
+                self._tell(device, _of_rule(device, rule, each.at), clock, said)
 
     # -- time ---------------------------------------------------------------------------------------
 
@@ -484,7 +504,8 @@ class Engine:
             "counters": dict(self.counters), "budget": self.budget.dump(),
             "devices": [
                 [d.id, d.kind, d.heard, d.heard_at, d.offline, d.sight_at, d.maintained,
-                 [[r.signal, r.value, r.at, r.holds] for r in d.states.values()], _dump_watches(d)]
+                 [[r.signal, r.value, r.at, r.holds, r.retained] for r in d.states.values()],
+                 _dump_watches(d)]
                 for d in self.devices.values()
             ],
         }  # fmt: skip
@@ -520,8 +541,10 @@ class Engine:
         return engine
 
 
-def _reading(device: Device, signal: str, value: float | str, at: float, holds: float = NEVER) -> Reading:
-    return Reading(device.id, device.kind, signal, "", value, at, holds)
+def _reading(
+    device: Device, signal: str, value: float | str, at: float, holds: float = NEVER, retained: bool = False
+) -> Reading:
+    return Reading(device.id, device.kind, signal, "", value, at, holds, retained)
 
 
 def _maintenance(device: Device) -> Reading:
@@ -531,8 +554,15 @@ def _maintenance(device: Device) -> Reading:
     return _reading(device, MAINTENANCE, "off", begun)
 
 
-def _of_gateway(device: Device, gateway: Device, at: float) -> Reading:
-    return _reading(device, VIA, OFFLINE if gateway.offline else ONLINE, at)
+def _of_gateway(device: Device, gateway: Device | None, at: float, retained: bool = False) -> Reading:
+    gone = gateway is not None and gateway.offline
+    return _reading(device, VIA, OFFLINE if gone else ONLINE, at, retained=retained)
+
+
+def _of_rule(device: Device, rule: str, at: float) -> Reading:
+    """How the rule stands on the device: for as long as any of its parts does."""
+    stands = any(watch.state is OPEN for (name, _), watch in device.watches.items() if name == rule)
+    return _reading(device, RULE + rule, "open" if stands else "closed", at)
 
 
 def _peers_of(facts: Facts, memory: PeersMemory) -> str:

@@ -10,7 +10,18 @@ from typing import Any
 
 from foretell.engine.conditions import Memory, judge, just_after
 from foretell.engine.counting import CountMemory
-from foretell.engine.facts import CLEARED, LOST_SIGHT, NEVER, NEWS, ONLINE, OPENED, Change, Reading, Verdict
+from foretell.engine.facts import (
+    CLEARED,
+    LOST_SIGHT,
+    NEVER,
+    NEWS,
+    ONLINE,
+    OPENED,
+    TICK,
+    Change,
+    Reading,
+    Verdict,
+)
 from foretell.engine.levels import LevelMemory, SilentMemory
 from foretell.engine.peering import PeersMemory
 from foretell.engine.rule import Rule
@@ -109,7 +120,7 @@ class Watch:
         if self.silences and not reading.retained:
             self.hear(clock, reading.signal)
         takers = self.by_signal[reading.signal]
-        if self.heedful and self.held_back(max(at, self.now), at):
+        if self.heedful and self._deaf(at):
             # What it says now tells of another world: of a closed house, of people at work on it.
             takers = tuple(m for m in takers if not m.condition.samples or m in self.guards)
         news = False
@@ -131,10 +142,16 @@ class Watch:
 
     def tell(self, reading: Reading, clock: float, said: list[Said]) -> None:
         """What the engine itself says of the device: maintenance, its gateway, another rule."""
-        self.catch_up(reading.at, said)
+        if not reading.retained:
+            self.catch_up(reading.at, said)
         for memory in self.by_signal.get(reading.signal, ()):
-            memory.take(reading)
-        self.look(max(reading.at, self.now), clock, said)
+            memory.take(_newest(memory, reading))
+        self.look(max(reading.at, self.now), clock, said, reading.retained)
+
+    def knows(self, reading: Reading) -> bool:
+        """Whatever asks for such a state was told that it is so."""
+        asked = [memory for memory in self.by_signal[reading.signal] if isinstance(memory, LevelMemory)]
+        return all(memory.value == reading.value for memory in asked)
 
     def catch_up(self, at: float, said: list[Said]) -> None:
         """Let every deadline pass that lies before `at`."""
@@ -190,7 +207,8 @@ class Watch:
             for memory in (*self.memories, *((self.clear_memory,) if self.clear_memory else ())):
                 memory.renew()
         self._reset(clock)
-        self.due = NEVER
+        # What it never heard of has no event time to look ahead from.
+        self.due = NEVER if self.now == -NEVER else self._next_due(max(self.now, clock - self.lag))
 
     def withdraw(self, at: float, said: list[Said]) -> None:
         """The rule is gone; what it had open must not stay open for ever."""
@@ -239,7 +257,12 @@ class Watch:
             self.state = IDLE
         elif self.state is PENDING and self.paused_at is None:
             self.paused_at = stamp
-        self.due = self._next_due(at)
+        self.due = self._next_due(at, bool(held))
+
+    def _deaf(self, at: float) -> bool:
+        """What is said of this instant is not learned; hours are known of any, all else only of now."""
+        hours = self.rule.hours
+        return self.held_back(max(at, self.now), at) == INHIBITED or not (hours is None or hours.open(at))
 
     def held_back(self, at: float, stamp: float) -> str:
         """Why it may not be judged now: outside its hours, or something it knows of explains it."""
@@ -340,7 +363,7 @@ class Watch:
 
     # -- when to look again -------------------------------------------------------------------------
 
-    def _next_due(self, at: float) -> float:
+    def _next_due(self, at: float, held: bool = False) -> float:
         """The next instant of event time, not before `at`, at which something changes by itself."""
         if self.state is IDLE and not self.restless:
             return NEVER
@@ -354,7 +377,7 @@ class Watch:
                 due = min(due, self.since + self.dwell)
         elif self.state is OPEN and clear is not None:
             if clear.quiet:
-                due = due if self.offline else min(due, self._quiet_until(clear.quiet))
+                due = due if self.offline or held else min(due, self._quiet_until(clear.quiet))
             elif self.clear_since is not None:
                 due = min(due, self.clear_since + clear.dwell)
         return max(min(due, self._next_change_of_hold(at)), at)
@@ -434,6 +457,10 @@ class Watch:
             known = old.get(memory.condition.shape())
             if known is not None:
                 memory.load(known.dump())
+        released = {
+            memory.condition.shape(): at for memory, at in zip(before.guards, before.released, strict=True)
+        }
+        self.released = [released.get(guard.condition.shape(), -NEVER) for guard in self.guards]
         if before.rule.shape() != self.rule.shape():
             return False
         for memory, known in zip(self.memories, before.memories, strict=True):
@@ -453,6 +480,17 @@ class Watch:
             self.clear_since = before.clear_since
         if before.due != NEVER or self.state is not IDLE:
             self.due = self._next_due(max(self.now, clock - self.lag))
+
+
+def _newest(memory: Memory, reading: Reading) -> Reading:
+    """What the engine says is newer than what it said before, whichever device's clock the times are of."""
+    if not isinstance(memory, LevelMemory) or reading.at > memory.at:
+        return reading
+    ends = reading.at + reading.holds
+    if memory.value == reading.value and memory.holds_until == ends:
+        return reading
+    at = memory.at + TICK
+    return reading._replace(at=at, holds=ends - at)
 
 
 def _sees_offline(memory: Memory) -> bool:
