@@ -421,3 +421,39 @@ def test_the_engine_s_own_change_about_a_rule_has_words(tmp_path: Any) -> None:
         ledger.close()
     assert row["texts"]["en"]["reason"].endswith("2 of these opened no ticket: d2, d3")
     assert (row["route"], row["failure_mode"]) == ("engineer", "rule-misbehaves")
+
+
+# -- evidence as the engine gives it, not as a test imagines it ---------------------------------------
+
+OPENS = {
+    "above": "{signal: temp, above: 60 degC}",
+    "rate": "{signal: temp, rate: {above: 0.5 degC/h, over: 6 h, at_least: 3}}",
+    "forecast": "{signal: temp, forecast: {reaches: 120 degC, within: 10 d, from: 5 d, at_least: 2 d}}",
+    "drift": "{signal: temp, drift: {up: 3 sigma, against: 1 d, at_least: 8}}",
+    "page-hinkley": "{signal: temp, drift: {up: 3 sigma, against: 1 d, at_least: 8, method: page-hinkley}}",
+    "count": "{signal: temp, count: {above: 60 degC, at_least: 3, over: 1 d}}",
+    "used": "{signal: trips, used: {of: 100, at: 50 %, from: first}}",
+    "expected": "{signal: temp, expected: {up: 3 sigma, learn: 14 d}}",
+    "stuck": "{signal: close, stuck: {over: 6 h, at_least: 3}}",
+}
+LEARNING = ("still learning", "学习中", "not known", "–")
+
+
+@pytest.mark.parametrize("name", OPENS)
+def test_what_really_opened_is_told_with_its_value_and_never_as_still_learning(name: str) -> None:
+    site = Site(rule(OPENS[name]))
+    opened: list[Change] = []
+    for hour in range(24 * 30):
+        late = hour >= 24 * 22
+        temp = 20.0 + hour % 5 * 0.1 + (0.6 * (hour - 24 * 22) if late else 0.0)
+        site.at(site.now + 3600.0).reads(temp=temp, trips=float(hour // 4), close=3.0, holds=4 * 3600.0)
+        opened += [change for change in site.unheard if change.kind == "opened"]
+        site.unheard.clear()
+        if opened:
+            break
+    assert opened, "it never opened"
+    desk = policy.Desk(site.engine.rulebook, {"elevator": kind()}, {}, {})
+    for language in ("en", "zh"):
+        told = policy.reason(opened[0], desk, language)
+        assert not any(word in told for word in LEARNING), told
+        assert any(sign.isdigit() for sign in told), told

@@ -283,7 +283,7 @@ def _count(e: Evidence) -> str:
 
 def _drift(e: Evidence) -> str:
     reference = e.numbers("reference")
-    if len(reference) != 2 or reference[0] is None:
+    if len(reference) < 2 or reference[0] is None:
         return e.say(f"{e.signal}: still learning what is normal", f"{e.signal} 基准学习中")
     normal, value, up = e.of_unit(reference[0]), e.amount("value"), bool(e.get("up"))
     told = e.say(
