@@ -195,6 +195,20 @@ def test_shipped_rules_are_not_doubted_for_want_of_a_profile() -> None:
     assert [str(p) for p in lint(made, plan) if "no profile" in p.message or "site lists" in p.message] == []
 
 
+def test_what_is_shipped_is_doubted_only_beside_what_the_site_wrote() -> None:
+    """Nobody can mend it there, and one's own mistakes would drown; --strict would never pass."""
+    made, _ = gather([shipped("sensors")], [shipped("rules")])
+    plan, _ = draft(made)
+    assert lint(made, plan) == []
+    (box,) = (each for each in made.sources if each.key == "sensors/elevator/retrofit-box.yaml")
+    mine = box._replace(text=box.text.replace("every: 1 h", "every: 3 h"), label="my-site/box.yaml")
+    changed = Bundle(tuple(mine if each is box else each for each in made.sources))
+    plan, _ = draft(changed)
+    said = [str(problem) for problem in lint(changed, plan)]
+    assert any("machine-room-hot.yaml" in each and "one comes every 3 h" in each for each in said)
+    assert not any("rules/lighting" in each for each in said)
+
+
 # -- the site and its store --------------------------------------------------------------------------
 
 

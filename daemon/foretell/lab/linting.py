@@ -88,6 +88,7 @@ def lint(bundle: Bundle, plan: Plan, store: Path | None = None, now: float | Non
     seconds) tells whether the known working days soon run out.
     """
     scene = _scene(bundle, plan, store)
+    beside = scene._replace(feeds=_of_the_site(bundle, scene.feeds))
     problems: list[Problem] = []
     for source in bundle.sources:
         rule = plan.rulebook.written.get(source.key.removeprefix("rules/").removesuffix(".yaml"))
@@ -96,7 +97,7 @@ def lint(bundle: Bundle, plan: Plan, store: Path | None = None, now: float | Non
         document, _ = read(source.text, source.label)
         own = not _is_shipped(source)
         for each in (*ALWAYS, *(OF_ITS_OWN if own else ()), *(ON_SITE if own and scene.listed else ())):
-            problems += [_problem(document, finding) for finding in each(rule, scene)]
+            problems += [_problem(document, finding) for finding in each(rule, scene if own else beside)]
         problems += _unused(document, rule)
         problems += _wrong_tests(document, rule, plan)
     if bundle.site is not None and now is not None:
@@ -116,7 +117,17 @@ def _wrong_tests(document: Document, rule: Rule, plan: Plan) -> list[Problem]:
 
 
 def _is_shipped(source: Source) -> bool:
-    return Path(source.label).resolve().is_relative_to(shipped("rules").resolve())
+    room = "rules" if source.key.startswith("rules/") else "sensors"
+    return Path(source.label).resolve().is_relative_to(shipped(room).resolve())
+
+
+def _of_the_site(
+    bundle: Bundle, feeds: Mapping[tuple[str, str], list[Profile]]
+) -> dict[tuple[str, str], list[Profile]]:
+    """The profiles that people wrote themselves: how what is shipped goes together is no news to them."""
+    own = {source.key for source in bundle.sources if not _is_shipped(source)}
+    kept = {key: [each for each in known if f"sensors/{each.id}.yaml" in own] for key, known in feeds.items()}
+    return {key: known for key, known in kept.items() if known}
 
 
 def _scene(bundle: Bundle, plan: Plan, store: Path | None) -> Scene:
