@@ -41,6 +41,13 @@ def read_again(before: Settings) -> Again:
     return Again(settings, bundle, plan, problems)
 
 
+def folders(settings: Settings) -> frozenset[Path]:
+    """Where the files of the plan lie."""
+    return frozenset(
+        {settings.file.resolve().parent, *(f.resolve() for f in (*settings.sensors, *settings.rules))}
+    )
+
+
 async def changes(settings: Settings, stop: asyncio.Event) -> AsyncIterator[list[str]]:
     """The files of the plan that changed on disk, each time some did; ends when `stop` is set."""
     from watchfiles import Change, awatch  # only for those who ask to be watched
@@ -51,8 +58,9 @@ async def changes(settings: Settings, stop: asyncio.Event) -> AsyncIterator[list
             file.suffix in (".yaml", ".yml") and file.parent != settings.file.resolve().parent
         )
 
-    folders = {settings.file.resolve().parent, *(f.resolve() for f in (*settings.sensors, *settings.rules))}
-    async for found in awatch(*folders, watch_filter=ours, debounce=SETTLE_MS, stop_event=stop, step=200):
+    async for found in awatch(
+        *folders(settings), watch_filter=ours, debounce=SETTLE_MS, stop_event=stop, step=200
+    ):
         yield sorted({path for _, path in found})
 
 

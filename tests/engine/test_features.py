@@ -120,6 +120,13 @@ def test_another_rule_that_stands_holds_this_one_back() -> None:
     site.at("08:02").reads(mode="normal").expects(cleared("08:02", rule="cause"), opened("08:02"))
 
 
+def test_a_rule_in_shadow_holds_nobody_back() -> None:
+    cause = rule("{signal: mode, is: stopped}", "mode: shadow", name="cause")
+    site = Site(cause, rule(HOT, "unless: [elevator/cause]"), start="08:00").reads(mode="stopped")
+    site.unheard.clear()
+    site.at("08:01").reads(temp=61.0).expects(opened("08:01"))
+
+
 def test_the_gateway_that_is_gone_explains_its_devices() -> None:
     estate = Estate({}, {"a": Facts("a", "elevator", via="g"), "g": Facts("g", "elevator")})
     silent = rule("{silent: 10 min}", "unless: [gateway-offline]")

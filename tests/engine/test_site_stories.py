@@ -228,7 +228,8 @@ def test_what_a_watch_was_told_of_others_is_how_they_stand(story: list[tuple[Any
                     continue
                 if signal.startswith(RULE):
                     name = signal.removeprefix(RULE)
-                    stands = [w.state is OPEN for (rule, _), w in device.watches.items() if rule == name]
+                    mine = [w for (rule, _), w in device.watches.items() if rule == name]
+                    stands = [w.state is OPEN and w.rule.mode == "live" for w in mine]
                     assert (memory.value == "open") is any(stands), (step, device.id, signal)
                 elif signal == VIA:
                     gateway = engine.devices.get(device.facts.via)

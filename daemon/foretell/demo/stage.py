@@ -243,8 +243,8 @@ def site_yaml(devices: list[Device], where: Running, web_port: int, language: st
         lines.append(f"  {name}: {{title: {_both(place)}, households: {HOUSEHOLDS}}}")
     lines.append("devices:")
     for device in devices:
-        title, place = _both(device.title), places[device.place]
-        lines.append(f"  {device.name}: {{kind: {device.kind}, title: {title}, place: {place}}}")
+        title, where_it_is = _both(device.title), places[device.place]
+        lines.append(f"  {device.name}: {{kind: {device.kind}, title: {title}, place: {where_it_is}}}")
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ from foretell.engine.facts import (
 )
 from foretell.engine.levels import LevelMemory
 from foretell.engine.peering import Group, PeersMemory
-from foretell.engine.rule import MAINTENANCE, RULE, VIA, Rule, Rulebook
+from foretell.engine.rule import LIVE, MAINTENANCE, RULE, VIA, Rule, Rulebook
 from foretell.engine.watch import OPEN, Said, Watch
 from foretell.site.estate import EMPTY, Estate, Facts
 
@@ -561,7 +561,8 @@ def _of_gateway(device: Device, gateway: Device | None, at: float, retained: boo
 
 def _of_rule(device: Device, rule: str, at: float) -> Reading:
     """How the rule stands on the device: for as long as any of its parts does."""
-    stands = any(watch.state is OPEN for (name, _), watch in device.watches.items() if name == rule)
+    mine = (watch for (name, _), watch in device.watches.items() if name == rule)
+    stands = any(watch.state is OPEN and watch.rule.mode == LIVE for watch in mine)
     return _reading(device, RULE + rule, "open" if stands else "closed", at)
 
 

@@ -145,6 +145,7 @@ class Rulebook:
         )
 
     def inhibits(self) -> frozenset[str]:
-        """Ids of the rules whose standing keeps others from opening."""
+        """Ids of the rules whose standing keeps others from opening; one in shadow explains nothing."""
         names = {name for rule in self.rules.values() for name in rule.signals if name.startswith(RULE)}
-        return frozenset(name.removeprefix(RULE) for name in names)
+        causes = (name.removeprefix(RULE) for name in names)
+        return frozenset(cause for cause in causes if cause in self.rules and self.rules[cause].mode == LIVE)
