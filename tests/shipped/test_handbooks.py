@@ -257,3 +257,15 @@ def test_the_walk_through_works_as_it_is_written(readme: str, tmp_path: Path) ->
     shutil.copy(SENSORS / "elevator" / "kind.yaml", tmp_path / "my-site" / "sensors" / "elevator")
     broken = foretell(tmp_path, "foretell check my-site/site.yaml")
     assert broken.returncode != 0 and "gear_oil_level" in broken.stdout
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_rule_on_the_front_page_is_sound_and_passes(readme: str, tmp_path: Path) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    (block,) = (each for each in blocks(text) if each.text.startswith("# my-rules/"))
+    file = tmp_path / block.text.splitlines()[0].removeprefix("# ")
+    file.parent.mkdir(parents=True)
+    file.write_text(block.text, encoding="utf-8")
+    for command in ("foretell check my-rules", "foretell test my-rules"):
+        done = foretell(tmp_path, command)
+        assert done.returncode == 0, done.stdout
