@@ -127,6 +127,15 @@ def test_a_limit_that_may_not_be_moved_so_is_told_where_it_is_written(site: str,
     assert problems == [said]
 
 
+def test_a_limit_within_bounds_that_does_not_fit_the_rule_is_told_where_it_is_written() -> None:
+    text = HOT.replace("for: $lasting", "for: $lasting\nclear: {below: 55 degC}")
+    _, problems = book("limits: {elevator/hot: {hot: 50 degC}}", hot=text)
+    assert problems == [
+        "site.yaml:9:25: limits.elevator/hot.hot: with this limit elevator/hot is wrong: "
+        "this lies on the wrong side: the watch would clear while it is still bad"
+    ]
+
+
 def test_a_name_without_a_limit_and_a_value_out_of_its_own_bounds() -> None:
     text = HOT.replace("$lasting", "$lastnig").replace("60 degC, between", "90 degC, between")
     _, problems = book("", hot=text)

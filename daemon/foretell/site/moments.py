@@ -11,7 +11,7 @@ from pydantic import Field
 from foretell.authored.document import Document
 from foretell.authored.problems import Problem, did_you_mean
 from foretell.authored.validate import Duration, Strict, Text
-from foretell.site.calendars import Calendar, CalendarModel, Zone, read_calendars
+from foretell.site.calendars import Calendar, CalendarModel, Zone, country_problem, read_calendars
 from foretell.site.estate import Facts
 
 Preset = Literal["residential", "office"]
@@ -152,6 +152,8 @@ def read_presence(
 ) -> tuple[Presence, list[Problem]]:
     """Moments and routes of a site, the shipped ones among them, with everything that is wrong."""
     models = dict(MOMENTS[preset]) | dict(moments)
+    if holidays and country_problem(holidays):
+        holidays = ""  # which is told with the calendars
     hours, problems = read_calendars(
         document, ("moments",), {name: model.when for name, model in models.items()}, zone, holidays
     )

@@ -31,7 +31,16 @@ def read_one(
     moved = listing.moved(rule_id)
     if rule is None or not moved or _wrong(rule, moved):
         return rule, problems
-    return read_rule(rule_id, text, label, kinds, around, _values(moved))
+    anew, wrong = read_rule(rule_id, text, label, kinds, around, _values(moved))
+    if anew is None:  # the rule is sound as it is written: it is the site's limit that does not fit it
+        return rule, [_of_moved(listing, rule_id, next(iter(moved.values())), problem) for problem in wrong]
+    return anew, wrong
+
+
+def _of_moved(listing: Listing, rule_id: str, moved: Moved, problem: Problem) -> Problem:
+    """What is wrong with a rule once a limit was moved, told where that limit is written."""
+    message = f"with this limit {rule_id} is wrong: {problem.message}"
+    return listing.document.problem_at(moved.path, message, problem.hint)
 
 
 def _values(moved: Mapping[str, Moved]) -> dict[str, str | float]:
@@ -81,10 +90,8 @@ def _variants(
         key = rule.id, tuple(sorted((name, str(value)) for name, value in values.items()))
         if key not in made:
             made[key], wrong = read_rule(rule.id, each.text, each.label, kinds, around, values)
-            path = next(iter(moved.values())).path
-            for problem in wrong:
-                message = f"with this limit {rule.id} is wrong: {problem.message}"
-                problems.append(listing.document.problem_at(path, message, problem.hint))
+            first = next(iter(moved.values()))
+            problems += [_of_moved(listing, rule.id, first, problem) for problem in wrong]
         variant = made[key]
         if variant is not None:
             variants[rule.id, facts.device] = variant
