@@ -74,7 +74,7 @@ class DoorCollector(Collector):
         yield self._beyond_cap(len(counters.last_seen))
         yield from _watching(status, counters)
         yield _tickets(self._door.counts())
-        yield from _leads(self._door.leads())
+        yield from _leads(self._door.faults(), self._door.leads())
 
     def _beyond_cap(self, devices: int) -> Metric:
         self._dropped += max(0, devices - DEVICE_SERIES_MAX)
@@ -170,19 +170,18 @@ def _tickets(counts: Mapping[tuple[str, str, str], int]) -> Metric:
     return _gauge("tickets", "Tickets, by kind of device, state and mode.", values, "kind", "state", "mode")
 
 
-def _leads(leads: Sequence[float]) -> Iterator[Metric]:
-    # Until owners' reports are received, a ticket is the only thing that can have been first.
+def _leads(faults: Mapping[str, int], leads: Sequence[float]) -> Iterator[Metric]:
     yield _counter(
         "faults",
         "Faults that were confirmed, by what met them first.",
-        {("ticket",): float(len(leads))},
+        _keyed(faults),
         "first",
     )
     ordered = sorted(leads)
     reached = [(f"{limit:.1f}", float(bisect.bisect_right(ordered, limit))) for limit in LEAD_BUCKETS]
     yield HistogramMetricFamily(
         "foretell_lead_seconds",
-        "Time from the ticket to the repair that confirmed it.",
+        "Time from a ticket that was first to the owner's report of it, or else to its repair.",
         buckets=[*reached, ("+Inf", float(len(ordered)))],
         sum_value=sum(ordered),
     )

@@ -39,6 +39,7 @@ from foretell.site.listing import place_title
 from foretell.systemd import Notifier
 from foretell.tickets.ledger import Act, Ledger
 from foretell.tickets.policy import Desk
+from foretell.tickets.reports import Said
 from foretell.web.app import make_app
 from foretell.web.door import Counters, Status
 from foretell.web.server import serve
@@ -427,6 +428,19 @@ class Service:
 
     def leads(self) -> list[float]:
         return self.ledger.confirmed_leads()
+
+    def faults(self) -> dict[str, int]:
+        return self.ledger.confirmed_faults()
+
+    def reports(self, *, limit: int) -> list[dict[str, Any]]:
+        return self.ledger.reports.reports(limit=limit)
+
+    async def report(self, said: Said) -> dict[str, Any]:
+        """An owner's report, on the disk before it is answered; nothing of it is logged but its number."""
+        heard = {name: device.kind for name, device in self.fold.engine.devices.items()}
+        told = await self.on_disk(self.ledger.reports.add, said, self.clock.now(), self.desk(), heard)
+        self.log.info("report", number=told["id"], ticket=told["ticket_id"], matched=told["matched"])
+        return told
 
     def _broker_says(self, event: str, **details: Any) -> None:
         (self.log.info if event == "broker_connected" else self.log.warning)(event, **details)

@@ -13,6 +13,7 @@ from foretell.engine.rulebook import read_rule
 from foretell.site.kinds import read_kind
 from foretell.tickets.ledger import Ledger
 from foretell.tickets.policy import Desk
+from foretell.tickets.reports import Said
 from foretell.web.door import Counters, Status
 
 NOW = 1_795_500_000.0
@@ -118,6 +119,16 @@ class EstateDoor:
 
     def leads(self) -> list[float]:
         return self.ledger.confirmed_leads()
+
+    def faults(self) -> dict[str, int]:
+        return self.ledger.confirmed_faults()
+
+    def reports(self, *, limit: int) -> list[dict[str, Any]]:
+        return self.ledger.reports.reports(limit=limit)
+
+    async def report(self, said: Said) -> dict[str, Any]:
+        kinds = {name: kind for name, (kind, _at) in self.now_counters.last_seen.items()}
+        return self.ledger.reports.add(said, self.now_status.now, self.desk(), kinds)
 
     def desk(self) -> Desk:
         return make_desk()

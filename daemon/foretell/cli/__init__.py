@@ -11,6 +11,7 @@ import typer
 
 from foretell.cli import files, history, running
 from foretell.cli.devices import devices
+from foretell.cli.reports import reports
 from foretell.cli.rules import rules
 from foretell.cli.tickets import explain, tickets
 
@@ -27,6 +28,7 @@ app.command("test")(files.run_tests)
 app.add_typer(rules, name="rules")
 app.command()(explain)
 app.add_typer(tickets, name="tickets")
+app.add_typer(reports, name="report")
 app.add_typer(devices, name="devices")
 app.command()(history.replay)
 app.command()(history.rejects)

@@ -70,6 +70,9 @@ class ListingModel(Strict):
     routes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,40}$")], RouteModel] = Field(
         default={}, max_length=64
     )
+    duty: Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")] = Field(
+        default="duty", description="who is responsible for an owner's report when nobody else is named"
+    )
 
 
 class Moved(NamedTuple):
@@ -221,11 +224,14 @@ def place_title(model: ListingModel, device: str) -> Text | None:
     body = model.devices.get(device)
     if body is None or body.place is None:
         return None
-    if isinstance(body.place, Text):
-        return body.place
+    return body.place if isinstance(body.place, Text) else title_of_place(model, body.place)
+
+
+def title_of_place(model: ListingModel, place: str) -> Text:
+    """The titles of a place and all around it, outermost first; ids where there is none."""
     places = {name: Place(name, each.kind, each.in_ or "") for name, each in model.places.items()}
-    path = [(name, model.places[name].title) for name in lineage(places, body.place)]
+    path = [(name, model.places[name].title) for name in lineage(places, place)]
     return Text(
-        en=" ".join(title.en if title else name for name, title in path)[:400] or body.place,
-        zh="".join(title.zh if title else name for name, title in path)[:400] or body.place,
+        en=" ".join(title.en if title else name for name, title in path)[:400] or place,
+        zh="".join(title.zh if title else name for name, title in path)[:400] or place,
     )

@@ -14,6 +14,7 @@ from foretell.tickets import lifecycle, policy
 from foretell.tickets.lifecycle import ACKNOWLEDGED, CLOSED, FIXED, LIVE, OPEN, NotAllowed
 from foretell.tickets.policy import Desk
 from foretell.tickets.priority import SAFETY
+from foretell.tickets.reports import OWNER_REPORT, Reports, faults, leads, who_was_first
 from foretell.tickets.store import open_store, prepare, transaction
 from foretell.tickets.tables import act, applied, event, holding, ticket
 
@@ -44,6 +45,7 @@ class Ledger:
             raise
         # Whoever only looks must not hold up the one who writes.
         self._reader = open_store(path, write=False) if write else self._engine
+        self.reports = Reports(self._engine, self._reader)
 
     def close(self) -> None:
         self._reader.dispose()
@@ -145,6 +147,7 @@ class Ledger:
             "texts": policy.texts(change, desk),
             **_judged(change, desk),
             "mode": change.mode,
+            "first": who_was_first(db, change.device),
         }
         key = db.execute(ticket.insert().values(**values)).inserted_primary_key
         assert key is not None
@@ -200,7 +203,8 @@ class Ledger:
             values: dict[str, Any] = {"state": lifecycle.move(row.state, verb), "touched": True}
             if verb == "fix":
                 values["fixed_at"] = at
-            if verb == "fix" or (outcome in lifecycle.REPAIRED and row.fixed_at is None):
+            repaired = verb == "fix" or (outcome in lifecycle.REPAIRED and row.fixed_at is None)
+            if repaired and row.failure_mode != OWNER_REPORT:  # of these no watch knows
                 db.execute(
                     act.insert().values(
                         at=at, device=row.device, part=row.part, failure_mode=row.failure_mode
@@ -284,12 +288,17 @@ class Ledger:
             return {row[0]: row[1] for row in db.execute(query.group_by(ticket.c.rule))}
 
     def confirmed_leads(self) -> list[float]:
-        """For each fault that a person confirmed, the seconds from ticket to repair (or to its close)."""
-        query = sa.select(ticket.c.opened_at, sa.func.coalesce(ticket.c.fixed_at, ticket.c.closed_at)).where(
-            ticket.c.outcome == "confirmed", ticket.c.mode == LIVE_MODE
-        )
+        """For each fault that a person confirmed and a ticket met first, the seconds that it was ahead.
+
+        Ahead of the first owner who reported it, or else of the repair (or of its close).
+        """
         with self._reader.connect() as db:
-            return [max(0.0, row[1] - row[0]) for row in db.execute(query)]
+            return leads(db)
+
+    def confirmed_faults(self) -> dict[str, int]:
+        """How many confirmed faults a ticket met first, and how many an owner."""
+        with self._reader.connect() as db:
+            return faults(db)
 
 
 def _judged(change: Change, desk: Desk) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; checked against the migrations themselves by a test."""
 
 metadata = sa.MetaData(
@@ -38,6 +38,9 @@ ticket = sa.Table(
     sa.Column("lane", sa.String(8), nullable=False, server_default="planned"),
     sa.Column("score", sa.Float, nullable=False, server_default="0"),
     sa.Column("judgement", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("place", sa.String(48), nullable=False, server_default=""),
+    sa.Column("report", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first", sa.String(8), nullable=False, server_default="ticket"),
 )
 sa.Index(
     "one_live_ticket",
@@ -45,6 +48,7 @@ sa.Index(
     ticket.c.part,
     ticket.c.failure_mode,
     ticket.c.mode,
+    ticket.c.report,
     unique=True,
     sqlite_where=ticket.c.state != "closed",
     postgresql_where=ticket.c.state != "closed",
@@ -93,3 +97,34 @@ applied = sa.Table(
     sa.Column("change_number", sa.Integer, nullable=False),
     sa.Column("journal_position", sa.Integer, nullable=False),
 )
+
+report = sa.Table(
+    "report",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("device", sa.String(120), nullable=False),
+    sa.Column("place", sa.String(48), nullable=False),
+    sa.Column("category", sa.String(24), nullable=False),
+    sa.Column("nature", sa.String(16), nullable=False),
+    sa.Column("text", sa.String(2000), nullable=False),
+    sa.Column("unit", sa.String(64), nullable=False),
+    sa.Column("responsible", sa.String(80), nullable=False),
+    sa.Column("ticket_id", sa.ForeignKey("ticket.id"), nullable=False, index=True),
+    sa.Column("matched", sa.String(8), nullable=False),
+    sa.Column("answer", sa.JSON, nullable=False),
+    sa.CheckConstraint("length(responsible) > 0", name="someone_is_responsible"),
+)
+"""Never changed once it is written: a trigger forbids it. How far it has come stands in its events."""
+
+report_event = sa.Table(
+    "report_event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("report_id", sa.ForeignKey("report.id"), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("step", sa.String(16), nullable=False),
+    sa.Column("who", sa.String(80), nullable=False),
+    sa.Column("note", sa.String(2000), nullable=False),
+)
+sa.Index("one_step_once", report_event.c.report_id, report_event.c.step, unique=True)

@@ -1,16 +1,19 @@
-"""Tickets for programs: bounded lists, plain JSON, times in ISO 8601, UTC."""
+"""Tickets and reports for programs: bounded lists, plain JSON, times in ISO 8601, UTC."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from foretell.tickets.flow import Refused
 from foretell.tickets.lifecycle import LIVE, STATES
+from foretell.tickets.reports import Said
 from foretell.tickets.standing import standing
 from foretell.web.door import Door
 from foretell.web.when import iso
@@ -21,9 +24,27 @@ WANTED = ("live", "all", *STATES)
 MODES = ("live", "shadow")
 FIELDS = (
     "id", "device", "device_kind", "part", "failure_mode", "rule", "route", "state", "condition",
-    "opened_at", "noticed_at", "due_at", "fixed_at", "closed_at", "outcome", "mode", "texts",
+    "opened_at", "noticed_at", "due_at", "fixed_at", "closed_at", "outcome", "mode", "first", "texts",
 )  # fmt: skip
+BODY_MAX = 16 * 1024
+JSON = "application/json"
+ANSWER_FIELDS = ("id", "at", "state", "responsible", "ticket_id", "matched", "answer")
+REPORT_FIELDS = (*ANSWER_FIELDS, "device", "place", "category", "nature")
+"""Never the owner's words or unit: these are for whoever handles the report, on the command line."""
+
 EVENT_FIELDS = ("at", "kind", "who", "rule", "revision", "note", "reason", "evidence")
+
+
+class ReportBody(msgspec.Struct, forbid_unknown_fields=True):
+    """An owner's report as a program posts it; texts are checked where every report is."""
+
+    category: str
+    text: str
+    device: str = ""
+    place: str = ""
+    nature: str = "valid"
+    unit: str = ""
+    responsible: str = ""
 
 
 class Api:
@@ -59,6 +80,31 @@ class Api:
         events = [_picked(event, EVENT_FIELDS) for event in row["events"][-EVENTS_MAX:]]
         return JSONResponse(_picked(row, FIELDS) | {"events": events})
 
+    async def reports(self, request: Request) -> Response:
+        """The newest owners' reports and how far they have come; `?limit=` at most 1000."""
+        limit = _number(request.query_params.get("limit", str(LIMIT)))
+        if limit is None or not 1 <= limit <= LIMIT_MAX:
+            raise HTTPException(400, f"limit is a number from 1 to {LIMIT_MAX}")
+        rows = await run_in_threadpool(self._door.reports, limit=limit)
+        return JSONResponse({"reports": [_picked(row, REPORT_FIELDS) for row in rows]})
+
+    async def report(self, request: Request) -> Response:
+        """Take an owner's report in; the answer in both languages, once it is on the disk."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            raise HTTPException(415, f"A report is {JSON}.")
+        body = await _body(request)
+        try:
+            said = msgspec.json.decode(body, type=ReportBody)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise HTTPException(400, f"The report cannot be read: {error}") from None
+        try:
+            told = await self._door.report(Said(**msgspec.structs.asdict(said)))
+        except Refused as error:
+            raise HTTPException(422, f"{error.en} / {error.zh}") from None
+        except OSError:
+            raise HTTPException(503, "The report could not be kept; please send it again.") from None
+        return JSONResponse(_picked(told, ANSWER_FIELDS), 201)
+
     async def explain(self, request: Request) -> Response:
         """Where a rule stands for `?device=`, by watch: its clauses, their margins, what holds it back."""
         rule = f"{request.path_params['kind']}/{request.path_params['name']}"
@@ -84,6 +130,16 @@ async def find_ticket(door: Door, text: str) -> dict[str, Any]:
         except LookupError:
             pass
     raise HTTPException(404, "There is no such ticket.")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, as long as it is short, or HTTPException 413."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise HTTPException(413, f"A report has at most {BODY_MAX // 1024} KiB.", {"connection": "close"})
+    return body
 
 
 def _number(text: str) -> int | None:

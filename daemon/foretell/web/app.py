@@ -35,6 +35,8 @@ def make_app(door: Door, registry: CollectorRegistry) -> Starlette:
             Route("/tickets/{id}", pages.ticket),
             Route("/api/v1/tickets", api.tickets),
             Route("/api/v1/tickets/{id}", api.ticket),
+            Route("/api/v1/reports", api.reports, methods=["GET"]),
+            Route("/api/v1/reports", api.report, methods=["POST"]),
             Route("/api/v1/rules/{kind}/{name}/explain", api.explain),
             Route("/metrics", manage.metrics),
             Route("/-/healthy", manage.healthy),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from foretell.authored.validate import Text
 from foretell.tickets.policy import Desk
+from foretell.tickets.reports import Said
 
 
 class Status(NamedTuple):
@@ -58,9 +59,9 @@ class Counters(NamedTuple):
 class Door(Protocol):
     """The daemon, as the web room sees it.
 
-    `tickets`, `shadowed`, `ticket`, `counts` and `leads` block on the database, so they are called from
-    a thread of their own. `status` and `counters` are called from any thread: what they hand out must be
-    copies.
+    `tickets`, `shadowed`, `ticket`, `counts`, `leads`, `faults` and `reports` block on the database, so they
+    are called from a thread of their own. `status` and `counters` are called from any thread: what they hand
+    out must be copies.
     `desk` and `explain` are called from the daemon's own loop, and do not block.
     """
 
@@ -79,6 +80,18 @@ class Door(Protocol):
     def counts(self) -> dict[tuple[str, str, str], int]: ...
 
     def leads(self) -> list[float]: ...
+
+    def faults(self) -> dict[str, int]:
+        """Confirmed faults by what met them first: a ticket or an owner's report."""
+        ...
+
+    def reports(self, *, limit: int) -> list[dict[str, Any]]:
+        """The newest owners' reports, without their words and units."""
+        ...
+
+    async def report(self, said: Said) -> dict[str, Any]:
+        """Take an owner's report in: what the owner is told. Raises Refused, or OSError of the disk."""
+        ...
 
     def desk(self) -> Desk:
         """Rules, kinds and names as they are in force."""

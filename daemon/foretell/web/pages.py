@@ -64,6 +64,7 @@ class Pages:
         return self._page(
             "ticket.html", request, status, reader,
             card=view.card(row, reader), device=row["device"], events=events, left_out=left_out,
+            reported=view.reported(row["events"], reader),
         )  # fmt: skip
 
     def _page(

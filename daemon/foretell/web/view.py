@@ -11,6 +11,7 @@ from foretell.site.kinds import Kind
 from foretell.tickets import reckoning
 from foretell.tickets.lifecycle import CLOSED, FIXED
 from foretell.tickets.priority import SAFETY, order
+from foretell.tickets.reports import REPORTED
 from foretell.tickets.wording import number, sentence
 from foretell.web.door import Status
 from foretell.web.spark import Spark, spark
@@ -275,6 +276,12 @@ def events(rows: Sequence[Mapping[str, Any]], kind: Kind | None, reader: Reader)
     """The latest of a ticket's history, newest first, and how many were left out."""
     latest = [_event(row, kind, reader) for row in reversed(rows[-EVENTS_SHOWN:])]
     return latest, max(0, len(rows) - EVENTS_SHOWN)
+
+
+def reported(rows: Sequence[Mapping[str, Any]], reader: Reader) -> str:
+    """That owners reported it, and when first; empty if none did."""
+    at = [row["at"] for row in rows if row["kind"] == REPORTED]
+    return reader.say("reported", n=len(at), at=reader.stamp(min(at))) if at else ""
 
 
 def _event(row: Mapping[str, Any], kind: Kind | None, reader: Reader) -> Event:
