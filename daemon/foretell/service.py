@@ -49,6 +49,7 @@ LULL_S = 0.005
 BATCH_SMALL, BATCH_MAX = 20, 500
 SNAPSHOT_EVERY_MESSAGES, SNAPSHOT_EVERY_S = 40_000, 600.0
 STATUS_EVERY_S = 5.0
+WATCH_AGAIN_S = 60.0
 STOP_WITHIN_S = 8.0
 LEDGER_ATTEMPTS = 12
 REJECT_PAYLOAD_KEPT = 4_096
@@ -337,9 +338,17 @@ class Service:
 
     async def _watch_files(self) -> None:
         """Reload by itself when a file of the plan changes; for sites that ask for it."""
-        async for files in reloading.changes(self.settings, self.stopping):
-            self.log.info("files_changed", files=files)
-            await self.reload()
+        while not self.stopping.is_set():
+            watched = self.settings
+            try:
+                async for files in reloading.changes(watched, self.stopping):
+                    self.log.info("files_changed", files=files)
+                    await self.reload()
+                    if reloading.folders(self.settings) != reloading.folders(watched):
+                        break
+            except (OSError, RuntimeError) as error:  # a folder that is gone, or no more watches to be had
+                self.log.error("files_not_watched", error=str(error), hint="reload with SIGHUP; trying again")
+                await asyncio.sleep(WATCH_AGAIN_S)
 
     def _tell_adoption(self) -> None:
         """Say by rule what a reload kept of its memory and what it did not."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from foretell.tickets.lifecycle import CLEARED_ITSELF, OUTCOMES, STATES
+from foretell.web.view import Reader, events
 from foretell.web.when import DAY, HOUR, MINUTE, iso, lasting, stamp
 from foretell.web.words import WORDS, choose_language, say
 
@@ -107,3 +108,11 @@ def test_moments_carry_the_weekday_and_another_year() -> None:
 def test_durations_are_said_as_people_say_them(seconds: float, english: str, chinese: str) -> None:
     assert lasting(seconds, "en") == english
     assert lasting(seconds, "zh") == chinese
+
+
+def test_when_it_was_measured_is_told_by_the_site_s_clock() -> None:
+    reader = Reader("zh", NOON, asked=False, zone=SHANGHAI)
+    clause = {"signal": "temp", "verb": "above", "value": 41.4, "limit": 37.0, "at": NOON, "verdict": True}
+    row = {"kind": "opened", "at": NOON, "who": "foretell", "rule": "lift/hot", "note": "", "reason": {}}
+    (event,), _ = events([row | {"evidence": [clause]}], None, reader)
+    assert event.clauses[0].measured == event.at.text == "11月24日 周二 12:00"

@@ -302,7 +302,7 @@ def _clause(clause: Mapping[str, Any], kind: Kind | None, reader: Reader) -> Cla
     verdict = clause.get("verdict")
     return Clause(
         told=sentence(clause, kind, reader.language),
-        measured="–" if at is None else stamp(at, reader.now, reader.language),
+        measured="–" if at is None else reader.stamp(at),
         verdict=reader.say(
             "verdict_true" if verdict is True else "verdict_false" if verdict is False else "verdict_none"
         ),
