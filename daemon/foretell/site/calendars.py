@@ -400,9 +400,6 @@ class Hours:
     def __hash__(self) -> int:
         return hash((self.during, self.without))
 
-    def __repr__(self) -> str:
-        return f"Hours({self.during!r}, {self.without!r})"
-
     def open(self, at: float) -> bool:
         """The rule is judged at this instant."""
         now = self._now
