@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser, Page, Response, expect
 
 from foretell.engine.facts import OPENED
 from foretell.web.view import OPEN_SHOWN
@@ -219,10 +219,10 @@ def test_updating_can_be_paused(door: EstateDoor, visit: Open) -> None:
     refresh = page.locator("meta[http-equiv=refresh]")
     assert refresh.get_attribute("content") == "15"
     page.get_by_role("link", name="Pause").click()
-    assert refresh.count() == 0
+    expect(refresh).to_have_count(0)
     assert page.locator("html").get_attribute("lang") == "en"
     page.get_by_role("link", name="Resume").click()
-    assert refresh.count() == 1
+    expect(refresh).to_have_count(1)
 
 
 def test_one_ticket_has_its_whole_story(busy: EstateDoor, visit: Open) -> None:

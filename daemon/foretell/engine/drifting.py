@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -98,7 +97,7 @@ class DriftMemory:
         self.holds_until = NEVER
         self.bucket = Sample(BUCKET_MAX)
         self.bucket_from = -NEVER
-        self.recent: deque[tuple[float, float]] = deque(maxlen=RECENT)
+        self.recent: list[tuple[float, float]] = []
 
     def take(self, reading: Reading) -> bool:
         value, at = reading.value, reading.at
@@ -137,6 +136,8 @@ class DriftMemory:
         return True
 
     def _feed(self, at: float, value: float) -> None:
+        if len(self.recent) == RECENT:
+            del self.recent[0]
         self.recent.append((at, value))
         if self.sample is not None:
             self.sample.add(value)
@@ -220,5 +221,5 @@ class DriftMemory:
         words = [data[6]] if data[6] and isinstance(data[6][0], str) else data[6] or []
         self.heard = [(part, value) for part, value in words]
         self.holds_until, self.bucket, self.bucket_from = data[7], Sample.load(BUCKET_MAX, data[8]), data[9]
-        self.recent.extend((at, value) for at, value in data[10])
+        self.recent = [(at, value) for at, value in data[10]]
         self.mean, self.meant = data[11:13] or (0.0, 0.0)

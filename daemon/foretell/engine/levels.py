@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any, NamedTuple
 
 from foretell.engine.facts import NEVER, RECENT, Reading, Value, Verdict
@@ -60,7 +59,7 @@ class LevelMemory:
         self.value: Value | None = None
         self.at = -NEVER
         self.holds_until = NEVER
-        self.recent: deque[tuple[float, Value]] = deque(maxlen=RECENT)
+        self.recent: list[tuple[float, Value]] = []
 
     def take(self, reading: Reading) -> bool:
         at, value = reading.at, reading.value
@@ -73,7 +72,10 @@ class LevelMemory:
         self.at = at
         self.value = value
         self.holds_until = at + reading.holds
-        self.recent.append((at, value))
+        recent = self.recent
+        if len(recent) == RECENT:  # a list of eight is a quarter of the smallest deque
+            del recent[0]
+        recent.append((at, value))
         return True
 
     def verdict(self, at: float) -> Verdict:
@@ -124,7 +126,7 @@ class LevelMemory:
 
     def load(self, data: Any) -> None:
         self.value, self.at, self.holds_until = data[0], data[1], data[2]
-        self.recent = deque(((at, value) for at, value in data[3]), maxlen=RECENT)
+        self.recent = [(at, value) for at, value in data[3]]
 
 
 class Silent(NamedTuple):

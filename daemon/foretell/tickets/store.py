@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from foretell.clock import monotonic, pause
 from foretell.tickets.tables import HEAD
 
 BUSY_TIMEOUT_S = 10.0
+OPEN_WITHIN_S = 15.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -63,7 +65,7 @@ def prepare(engine: sa.Engine, path: Path, *, write: bool) -> None:
     """See that the schema is ours, and with `write` bring it to the newest version. Raises StoreError."""
     try:
         if write:
-            upgrade(engine)
+            _patiently(upgrade, engine)
         else:
             with engine.connect() as connection:
                 version = _version(connection)
@@ -77,6 +79,19 @@ def prepare(engine: sa.Engine, path: Path, *, write: bool) -> None:
             f"the ledger {path} is damaged ({error.orig}); put a backup in its place, "
             "and take its -wal and -shm files away"
         ) from error
+
+
+def _patiently(work: Callable[[sa.Engine], None], engine: sa.Engine) -> None:
+    """Several may open a new ledger at once; who comes second waits until the first has made it."""
+    until = monotonic() + OPEN_WITHIN_S
+    while True:
+        try:
+            return work(engine)
+        except sa.exc.OperationalError as error:
+            # Some locks SQLite does not wait for: that of the switch to a write-ahead log is one.
+            if "locked" not in str(error.orig) or monotonic() > until:
+                raise
+            pause(0.1)
 
 
 def upgrade(engine: sa.Engine) -> None:
