@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from foretell.clock import monotonic, pause
 from foretell.tickets.tables import HEAD
 
 BUSY_TIMEOUT_S = 10.0
@@ -83,15 +83,15 @@ def prepare(engine: sa.Engine, path: Path, *, write: bool) -> None:
 
 def _patiently(work: Callable[[sa.Engine], None], engine: sa.Engine) -> None:
     """Several may open a new ledger at once; who comes second waits until the first has made it."""
-    until = monotonic() + OPEN_WITHIN_S
+    until = time.monotonic() + OPEN_WITHIN_S
     while True:
         try:
             return work(engine)
         except sa.exc.OperationalError as error:
             # Some locks SQLite does not wait for: that of the switch to a write-ahead log is one.
-            if "locked" not in str(error.orig) or monotonic() > until:
+            if "locked" not in str(error.orig) or time.monotonic() > until:
                 raise
-            pause(0.1)
+            time.sleep(0.1)
 
 
 def upgrade(engine: sa.Engine) -> None:
